@@ -1,0 +1,362 @@
+//! The lake's layout: owns table names, columns, partitioning, properties and paths.
+//! Nothing else in the project spells them; this module does no I/O.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use chrono::NaiveDate;
+use h3o::{CellIndex, Resolution};
+
+use crate::events::EventKind;
+
+/// Version of the layout this build reads and writes.
+pub const LAYOUT_VERSION: u32 = 1;
+/// Resolution of the stored cell column, `cell_r9`.
+pub const STORED_RESOLUTION: Resolution = Resolution::Nine;
+/// Resolution analyses work at, `cell_r8`.
+pub const ANALYSIS_RESOLUTION: Resolution = Resolution::Eight;
+/// Default resolution of `partition_cell`.
+pub const DEFAULT_PARTITION_RESOLUTION: Resolution = Resolution::Two;
+/// Directory value Hive-style readers take for a null partition value.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Table property holding [`LAYOUT_VERSION`].
+pub const PROPERTY_LAYOUT_VERSION: &str = "notspot.layoutVersion";
+/// Table property holding the resolution of `partition_cell`.
+pub const PROPERTY_PARTITION_RESOLUTION: &str = "notspot.partitionResolution";
+
+/// A table of the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// Heartbeats as received, one row an event.
+    Heartbeats,
+    /// Signal readings as received, one row an event.
+    SignalReadings,
+    /// Declines as received, one row an event.
+    Declines,
+    /// Messages that could not be accepted.
+    Quarantine,
+    /// The registry of terminals.
+    Terminals,
+    /// The registry of merchants.
+    Merchants,
+}
+
+impl Table {
+    /// Every table, facts first.
+    pub const ALL: [Self; 6] = [
+        Self::Heartbeats,
+        Self::SignalReadings,
+        Self::Declines,
+        Self::Quarantine,
+        Self::Terminals,
+        Self::Merchants,
+    ];
+
+    /// Returns the table's name in SQL and its folder in the lake.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Heartbeats => "heartbeats",
+            Self::SignalReadings => "signal_readings",
+            Self::Declines => "declines",
+            Self::Quarantine => "quarantine",
+            Self::Terminals => "terminals",
+            Self::Merchants => "merchants",
+        }
+    }
+
+    /// Returns one sentence on what a row is.
+    pub const fn doc(self) -> &'static str {
+        match self {
+            Self::Heartbeats => "one row per heartbeat received, duplicates included",
+            Self::SignalReadings => "one row per signal reading received, duplicates included",
+            Self::Declines => "one row per decline received, duplicates included",
+            Self::Quarantine => "one row per message that could not be accepted",
+            Self::Terminals => "one row per registered terminal",
+            Self::Merchants => "one row per registered merchant",
+        }
+    }
+
+    /// Returns the event kind of a fact table.
+    pub const fn event_kind(self) -> Option<EventKind> {
+        match self {
+            Self::Heartbeats => Some(EventKind::Heartbeat),
+            Self::SignalReadings => Some(EventKind::Signal),
+            Self::Declines => Some(EventKind::Decline),
+            Self::Quarantine | Self::Terminals | Self::Merchants => None,
+        }
+    }
+
+    /// Returns the Arrow schema of the table, partition columns included (last).
+    pub fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; 6]> = LazyLock::new(|| {
+            Table::ALL.map(|table| {
+                Arc::new(Schema::new(match table {
+                    Table::Quarantine => quarantine_fields(),
+                    Table::Terminals => terminal_fields(),
+                    Table::Merchants => merchant_fields(),
+                    fact => fact_fields(fact.event_kind().expect("the others are fact tables")),
+                }))
+            })
+        });
+        SCHEMAS[self as usize].clone()
+    }
+
+    /// Returns the names of the partition columns, in path order.
+    pub const fn partition_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Heartbeats | Self::SignalReadings | Self::Declines => {
+                &["event_date", "partition_cell"]
+            }
+            Self::Quarantine => &["ingest_date"],
+            Self::Terminals | Self::Merchants => &[],
+        }
+    }
+
+    /// Returns the columns rows are sorted by inside a file.
+    pub const fn sort_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Heartbeats | Self::SignalReadings | Self::Declines => {
+                &["cell_r9", "terminal_id", "event_time"]
+            }
+            Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset"],
+            Self::Terminals => &["terminal_id"],
+            Self::Merchants => &["merchant_id"],
+        }
+    }
+
+    /// Returns the columns whose minimum and maximum the Delta log keeps per file.
+    pub const fn statistics_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Heartbeats | Self::SignalReadings | Self::Declines => {
+                &["cell_r9", "terminal_id", "event_time", "kafka_offset"]
+            }
+            Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset", "reason"],
+            Self::Terminals => &["terminal_id"],
+            Self::Merchants => &["merchant_id"],
+        }
+    }
+
+    /// Returns the Delta table properties a new table gets.
+    pub fn properties(self, partition_resolution: Resolution) -> Vec<(String, String)> {
+        vec![
+            (PROPERTY_LAYOUT_VERSION.into(), LAYOUT_VERSION.to_string()),
+            (
+                PROPERTY_PARTITION_RESOLUTION.into(),
+                u8::from(partition_resolution).to_string(),
+            ),
+            (
+                "delta.dataSkippingStatsColumns".into(),
+                self.statistics_columns().join(","),
+            ),
+            ("delta.checkpointInterval".into(), "50".into()),
+        ]
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is none of the lake's tables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown table {0:?}")]
+pub struct UnknownTable(String);
+
+impl FromStr for Table {
+    type Err = UnknownTable;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|table| table.name() == name)
+            .ok_or_else(|| UnknownTable(name.to_owned()))
+    }
+}
+
+/// Returns the folder of a partition of a fact table, relative to the table.
+///
+/// `partition_cell` is `None` for events without a position.
+pub fn partition_dir(event_date: NaiveDate, partition_cell: Option<CellIndex>) -> String {
+    match partition_cell {
+        Some(cell) => format!("event_date={event_date}/partition_cell={cell}"),
+        None => format!("event_date={event_date}/partition_cell={NULL_PARTITION}"),
+    }
+}
+
+/// Names the position of one Kafka partition in a table's Delta log (`txn.appId`).
+///
+/// `epoch` is raised by an operator when a topic was recreated or is to be read again.
+pub fn app_id(group: &str, epoch: u32, cluster: &str, topic: &str, partition: i32) -> String {
+    format!("{group}/{epoch}/{cluster}/{topic}/{partition}")
+}
+
+/// Returns the text of the `kafka_topic_partition` column.
+pub fn topic_partition(topic: &str, partition: i32) -> String {
+    format!("{topic}/{partition}")
+}
+
+/// Turns a cell into its column form; the top bit of an H3 index is always 0.
+pub fn cell_to_i64(cell: CellIndex) -> i64 {
+    i64::try_from(u64::from(cell)).expect("the top bit of an H3 index is 0")
+}
+
+/// Reads a cell from its column form.
+pub fn cell_from_i64(cell: i64) -> Option<CellIndex> {
+    CellIndex::try_from(u64::try_from(cell).ok()?).ok()
+}
+
+/// Returns the smallest and largest column value of the stored cells inside `parent`.
+///
+/// At one resolution H3 indices sort in the order of the hierarchy, so a parent is one range.
+/// `None` when `parent` is finer than the stored resolution.
+pub fn stored_cell_range(parent: CellIndex) -> Option<(i64, i64)> {
+    let first = cell_to_i64(parent.center_child(STORED_RESOLUTION)?);
+    // Each resolution is a digit of three bits, finest of the 15 in the lowest bits; 6 is the last child.
+    let finer = u8::from(parent.resolution()) + 1..=u8::from(STORED_RESOLUTION);
+    let last = finer.fold(first, |cell, resolution| {
+        cell | 6 << (3 * (15 - i64::from(resolution)))
+    });
+    Some((first, last))
+}
+
+fn timestamp(name: &str, nullable: bool) -> Field {
+    let kind = DataType::Timestamp(TimeUnit::Microsecond, Some(crate::UTC.into()));
+    Field::new(name, kind, nullable)
+}
+
+fn text(name: &str, nullable: bool) -> Field {
+    Field::new(name, DataType::Utf8, nullable)
+}
+
+fn number(name: &str, kind: DataType, nullable: bool) -> Field {
+    Field::new(name, kind, nullable)
+}
+
+/// Wire columns with times in µs; the declared position beside the WGS-84 one; audit columns.
+fn fact_fields(kind: EventKind) -> Fields {
+    let mut fields: Vec<Field> = Vec::new();
+    for field in &kind.contract().fields {
+        let wire = field.arrow();
+        match wire.data_type() {
+            DataType::Timestamp(..) => fields.push(timestamp(wire.name(), wire.is_nullable())),
+            _ => fields.push(wire),
+        }
+        if field.name == "lon" {
+            fields.push(number("lat_declared", DataType::Float64, true));
+            fields.push(number("lon_declared", DataType::Float64, true));
+        }
+    }
+    fields.extend([
+        number("cell_r9", DataType::Int64, true),
+        number("sentinels_nulled", DataType::Int32, false),
+        number("out_of_range_nulled", DataType::Int32, false),
+        text("kafka_topic_partition", false),
+        number("kafka_offset", DataType::Int64, false),
+        timestamp("kafka_time", true),
+        timestamp("ingest_time", false),
+        number("event_date", DataType::Date32, false),
+        text("partition_cell", true),
+    ]);
+    fields.into()
+}
+
+fn quarantine_fields() -> Fields {
+    vec![
+        text("kafka_topic", false),
+        number("kafka_partition", DataType::Int32, false),
+        number("kafka_offset", DataType::Int64, false),
+        timestamp("kafka_time", true),
+        text("kafka_key", true),
+        text("reason", false),
+        text("detail", false),
+        number("schema_id", DataType::Int32, true),
+        number("payload", DataType::Binary, true),
+        number("payload_size_bytes", DataType::Int64, false),
+        number("payload_masked", DataType::Boolean, false),
+        timestamp("ingest_time", false),
+        number("ingest_date", DataType::Date32, false),
+    ]
+    .into()
+}
+
+fn terminal_fields() -> Fields {
+    vec![
+        text("terminal_id", false),
+        text("merchant_id", true),
+        text("acquirer_id", true),
+        text("host_id", true),
+        text("model", true),
+        text("firmware", true),
+        text("serial_number", true),
+        text("sim_plmn", true),
+        text("iccid_hash", true),
+        number("lat", DataType::Float64, true),
+        number("lon", DataType::Float64, true),
+        number("lat_declared", DataType::Float64, true),
+        number("lon_declared", DataType::Float64, true),
+        text("datum", true),
+        number("cell_r9", DataType::Int64, true),
+        number("allowed_radius_m", DataType::Float64, true),
+        number("heartbeat_interval_s", DataType::Int32, true),
+        text("status", true),
+        number("installed_on", DataType::Date32, true),
+        timestamp("loaded_at", false),
+    ]
+    .into()
+}
+
+fn merchant_fields() -> Fields {
+    vec![
+        text("merchant_id", false),
+        text("name", true),
+        text("merchant_category_code", true),
+        text("acquirer_id", true),
+        text("country_code", true),
+        text("region_code", true),
+        text("city", true),
+        text("time_zone", true),
+        text("opens_local", true),
+        text("closes_local", true),
+        timestamp("loaded_at", false),
+    ]
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_partition_and_sort_column_is_a_column_of_its_table() {
+        for table in Table::ALL {
+            let schema = table.schema();
+            for column in table
+                .partition_columns()
+                .iter()
+                .chain(table.sort_columns())
+                .chain(table.statistics_columns())
+            {
+                assert!(schema.field_with_name(column).is_ok(), "{table}.{column}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_parent_cell_is_one_range_of_stored_cells() {
+        let parent = h3o::LatLng::new(48.85, 2.35)
+            .expect("Paris is on the globe")
+            .to_cell(Resolution::Five);
+        let (low, high) = stored_cell_range(parent).expect("r9 is finer than the parent");
+        for child in parent.children(STORED_RESOLUTION) {
+            assert!((low..=high).contains(&cell_to_i64(child)));
+        }
+        let beside = parent.grid_disk::<Vec<_>>(1)[1].center_child(STORED_RESOLUTION);
+        let beside = cell_to_i64(beside.expect("r9 is finer than the parent"));
+        assert!(!(low..=high).contains(&beside));
+    }
+}
