@@ -1,0 +1,2 @@
+-- One row a registered merchant.
+select * from lake.merchants

@@ -1,0 +1,2 @@
+-- One row a message that could not be accepted.
+select * from lake.quarantine

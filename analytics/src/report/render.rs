@@ -1,0 +1,175 @@
+//! Writes an answer: owns the formats a person or program gets.
+//!
+//! - `table`: a text table.
+//! - `csv`: a header, then a line a row; null is empty.
+//! - `json`: one array of objects; null columns are written as null.
+//! - `ndjson`: one object a line.
+//! - `parquet`: a file with the columns' own types, zstd.
+//!
+//! Times are RFC 3339 with their offset. A cell is a number where it is one (`notspot sql`),
+//! and hexadecimal text in the reports, which convert it themselves.
+
+use std::fmt;
+use std::io::Write;
+use std::str::FromStr;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::util::display::FormatOptions;
+use arrow::util::pretty::pretty_format_batches_with_options;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A text table.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One array of objects.
+    Json,
+    /// One object a line.
+    NdJson,
+    /// A Parquet file.
+    Parquet,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Json, Self::NdJson, Self::Parquet];
+
+    /// Returns the name, which is also the usual file extension (but of `table`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::NdJson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = RenderError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| RenderError::UnknownFormat(name.to_owned()))
+    }
+}
+
+/// Why an answer cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// No format has the name.
+    #[error("unknown format {0:?}, expected table, csv, json, ndjson or parquet")]
+    UnknownFormat(String),
+    /// A value has no form in the format.
+    #[error("cannot write the answer: {0}")]
+    Arrow(#[from] ArrowError),
+    /// The Parquet file cannot be written.
+    #[error("cannot write the answer as parquet: {0}")]
+    Parquet(#[from] ParquetError),
+    /// The output is closed or full.
+    #[error("cannot write the answer")]
+    Io(#[from] std::io::Error),
+}
+
+const TIMESTAMP: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
+
+/// Writes rows in a format.
+///
+/// # Errors
+/// When the output fails, or a column has no form in the format (a list in CSV).
+pub fn write(
+    format: Format,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    out: &mut (impl Write + Send),
+) -> Result<(), RenderError> {
+    match format {
+        Format::Table => write_table(schema, batches, out),
+        Format::Csv => write_csv(schema, batches, out),
+        Format::Json => {
+            write_json::<arrow::json::writer::JsonArray>(batches, out)?;
+            Ok(writeln!(out)?)
+        }
+        Format::NdJson => write_json::<arrow::json::writer::LineDelimited>(batches, out),
+        Format::Parquet => write_parquet(schema, batches, out),
+    }
+}
+
+fn write_table(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    out: &mut impl Write,
+) -> Result<(), RenderError> {
+    let options = FormatOptions::default()
+        .with_timestamp_tz_format(Some(TIMESTAMP))
+        .with_display_error(true);
+    // Without rows the header still says which columns there would have been.
+    let headed = [&[RecordBatch::new_empty(schema.clone())], batches].concat();
+    let table = pretty_format_batches_with_options(&headed, &options)?;
+    writeln!(out, "{table}")?;
+    Ok(())
+}
+
+fn write_csv(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    out: &mut impl Write,
+) -> Result<(), RenderError> {
+    let mut writer = arrow::csv::WriterBuilder::new()
+        .with_header(true)
+        .with_timestamp_tz_format(TIMESTAMP.to_owned())
+        .build(out);
+    // As in a table, the header does not depend on there being rows.
+    writer.write(&RecordBatch::new_empty(schema.clone()))?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    Ok(())
+}
+
+fn write_json<F: arrow::json::writer::JsonFormat>(
+    batches: &[RecordBatch],
+    out: &mut impl Write,
+) -> Result<(), RenderError> {
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .with_timestamp_tz_format(TIMESTAMP.to_owned())
+        .build::<_, F>(&mut *out);
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    Ok(writer.finish()?)
+}
+
+fn write_parquet(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    out: &mut (impl Write + Send),
+) -> Result<(), RenderError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.close()?;
+    Ok(())
+}

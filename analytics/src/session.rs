@@ -1,0 +1,270 @@
+//! The one place a `SessionContext` is built: owns tables, functions, views and the limits of a session.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::TryStreamExt;
+use schemas::Table;
+use url::Url;
+
+use crate::tables::{LakeTable, Snapshot, SnapshotError, TableState};
+use crate::{functions, views};
+
+/// SQL schema of the tables as they lie in the lake, duplicates included.
+pub const RAW_SCHEMA: &str = "lake";
+
+/// Why a session cannot be opened or a statement not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The lake's place is neither a path nor a URL this build knows.
+    #[error("{lake:?} is not a place a lake can be: {reason}")]
+    Location {
+        /// The place as given.
+        lake: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no table at the place.
+    #[error("no lake at {lake}: it holds none of the tables {tables}")]
+    NoLake {
+        /// The place as given.
+        lake: String,
+        /// The tables looked for.
+        tables: String,
+    },
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] SnapshotError),
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Query(#[from] DataFusionError),
+}
+
+/// The moment a session looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AsOf {
+    /// The newest version of every table.
+    #[default]
+    Latest,
+    /// The version every table had at a moment.
+    Time(DateTime<Utc>),
+}
+
+/// The limits of a session.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// How many parts of a query run at once.
+    pub target_partitions: NonZeroUsize,
+    /// Memory all queries share; sorts and groups past it go to disk.
+    pub memory_limit_bytes: usize,
+    /// Rows in a batch.
+    pub batch_size: NonZeroUsize,
+    /// Where spilled data goes; the system's temporary folder when `None`.
+    pub spill_dir: Option<PathBuf>,
+    /// The moment looked at.
+    pub as_of: AsOf,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            target_partitions: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            memory_limit_bytes: 1 << 30,
+            batch_size: NonZeroUsize::new(8192).expect("8192 is not 0"),
+            spill_dir: None,
+            as_of: AsOf::Latest,
+        }
+    }
+}
+
+/// The rows of an answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Columns, also of an answer without rows.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Answer {
+    /// Counts the rows.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// A session over one lake.
+pub struct LakeSession {
+    context: SessionContext,
+    location: Url,
+    as_of: AsOf,
+    tables: Vec<TableState>,
+}
+
+impl std::fmt::Debug for LakeSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LakeSession")
+            .field("location", &self.location.as_str())
+            .field("tables", &self.tables)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LakeSession {
+    /// Opens the lake at a path or URL.
+    ///
+    /// A table nobody wrote yet is empty. Raw tables are in the SQL schema [`RAW_SCHEMA`],
+    /// deduplicated views under their plain names.
+    ///
+    /// # Errors
+    /// When there is no lake, or one of its tables has another layout or an unreadable log.
+    pub async fn open(lake: &str, options: SessionOptions) -> Result<Self, SessionError> {
+        let location = lake_url(lake)?;
+        let config = session_config(&options);
+        let context = SessionContext::new_with_config_rt(config, runtime(&options)?);
+        functions::register(&context);
+        let mut session = Self { context, location, as_of: options.as_of, tables: Vec::new() };
+        session.refresh().await?;
+        if session.tables.iter().all(|state| state.version.is_none()) {
+            return Err(SessionError::NoLake {
+                lake: lake.to_owned(),
+                tables: Table::ALL.map(Table::name).join(", "),
+            });
+        }
+        Ok(session)
+    }
+
+    /// Takes up what was committed since the session was opened or last refreshed.
+    ///
+    /// # Errors
+    /// When a table cannot be read; the session then keeps what it had.
+    pub async fn refresh(&mut self) -> Result<(), SessionError> {
+        let mut snapshots = Vec::with_capacity(Table::ALL.len());
+        for table in Table::ALL {
+            snapshots.push(Snapshot::load(&self.location, table, self.as_of).await?);
+        }
+        let raw = Arc::new(MemorySchemaProvider::new());
+        let mut tables = Vec::with_capacity(snapshots.len());
+        for (snapshot, store) in snapshots {
+            if let Some(store) = store
+                && self.location.scheme() != "file"
+            {
+                self.context.register_object_store(snapshot.store_url.as_ref(), store);
+            }
+            tables.push(snapshot.state());
+            let name = snapshot.table.name().to_owned();
+            raw.register_table(name, Arc::new(LakeTable::new(snapshot)))?;
+        }
+        let catalog = self
+            .context
+            .catalog("datafusion")
+            .expect("a session has its default catalog");
+        catalog.register_schema(RAW_SCHEMA, raw)?;
+        views::register(&self.context).await?;
+        self.tables = tables;
+        Ok(())
+    }
+
+    /// Returns the engine's session, for completion and for plans.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Returns where the lake is.
+    pub fn location(&self) -> &Url {
+        &self.location
+    }
+
+    /// Returns version, files and rows of every table.
+    pub fn tables(&self) -> &[TableState] {
+        &self.tables
+    }
+
+    /// Plans a statement; nothing that writes to the lake or to a file is let through.
+    ///
+    /// # Errors
+    /// When the statement is not SQL, names what does not exist, or writes.
+    pub async fn sql(&self, sql: &str) -> Result<DataFrame, SessionError> {
+        let read_only = SQLOptions::new().with_allow_dml(false);
+        Ok(self.context.sql_with_options(sql, read_only).await?)
+    }
+
+    /// Runs a statement and gathers its rows.
+    ///
+    /// # Errors
+    /// As [`LakeSession::sql`], and when running fails.
+    pub async fn collect(&self, sql: &str) -> Result<Answer, SessionError> {
+        gather(self.sql(sql).await?).await
+    }
+
+    /// Runs a statement as its rows are asked for; dropping the stream stops the query.
+    ///
+    /// # Errors
+    /// As [`LakeSession::sql`].
+    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream, SessionError> {
+        Ok(self.sql(sql).await?.execute_stream().await?)
+    }
+}
+
+/// Runs a plan and gathers its rows.
+pub(crate) async fn gather(frame: DataFrame) -> Result<Answer, SessionError> {
+    let stream = frame.execute_stream().await?;
+    let schema = stream.schema();
+    let batches = stream.try_collect().await?;
+    Ok(Answer { schema, batches })
+}
+
+fn lake_url(lake: &str) -> Result<Url, SessionError> {
+    let location_error = |reason: String| SessionError::Location { lake: lake.to_owned(), reason };
+    if lake.contains("://") {
+        return Url::parse(lake).map_err(|error| location_error(error.to_string()));
+    }
+    let path = std::path::absolute(lake).map_err(|error| location_error(error.to_string()))?;
+    Url::from_directory_path(path).map_err(|()| location_error("not an absolute path".into()))
+}
+
+fn session_config(options: &SessionOptions) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(options.target_partitions.get())
+        .with_batch_size(options.batch_size.get())
+        .with_information_schema(true)
+        .with_parquet_pruning(true)
+        .with_parquet_bloom_filter_pruning(true)
+        .with_parquet_page_index_pruning(true);
+    let settings = config.options_mut();
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    // The layout says Utf8; one kind of text keeps plans free of casts.
+    settings.execution.parquet.schema_force_view_types = false;
+    settings.sql_parser.map_string_types_to_utf8view = false;
+    settings.explain.show_statistics = false;
+    // Times in the lake are UTC, and so are times in statements that name no zone.
+    settings.execution.time_zone = Some("+00:00".into());
+    config
+}
+
+fn runtime(options: &SessionOptions) -> Result<Arc<RuntimeEnv>, SessionError> {
+    /// Consumers an out-of-memory error lists.
+    const LISTED: NonZeroUsize = NonZeroUsize::new(5).expect("5 is not 0");
+    let pool = FairSpillPool::new(options.memory_limit_bytes);
+    let disk = match &options.spill_dir {
+        Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    Ok(RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, LISTED)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(disk))
+        .build_arc()?)
+}

@@ -1,0 +1,111 @@
+//! A table of the lake for DataFusion: owns the plan of a scan, made only of DataFusion's own nodes.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, Statistics, project_schema};
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectMeta;
+
+use super::pruning::{is_partition_filter, needed_files, partition_schema};
+use super::{DataFile, Snapshot};
+
+/// One table at one version, as DataFusion sees it.
+#[derive(Debug)]
+pub(crate) struct LakeTable {
+    snapshot: Snapshot,
+}
+
+impl LakeTable {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot }
+    }
+
+    /// Splits the schema as the files do: partition columns are not inside them.
+    fn table_schema(&self) -> TableSchema {
+        let table = self.snapshot.table;
+        let schema = table.schema();
+        let in_file = |field: &&FieldRef| !table.partition_columns().contains(&field.name().as_str());
+        let file_fields: Vec<FieldRef> = schema.fields().iter().filter(in_file).cloned().collect();
+        let partition = partition_schema(table);
+        TableSchema::builder(Arc::new(Schema::new(file_fields)))
+            .with_table_partition_cols(partition.fields().clone())
+            .build()
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        self.snapshot.table.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match is_partition_filter(self.snapshot.table, filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = needed_files(state, self.snapshot.table, &self.snapshot.files, filters)?;
+        if files.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
+        }
+        let per_file = files.iter().map(|file| file.statistics.as_ref());
+        let statistics = Statistics::try_merge_iter(per_file, &self.schema())?;
+        let groups = FileGroup::new(files.into_iter().map(partitioned_file).collect())
+            .split_files(state.config().target_partitions());
+        let options = TableParquetOptions {
+            global: state.config_options().execution.parquet.clone(),
+            ..TableParquetOptions::default()
+        };
+        let source = ParquetSource::new(self.table_schema()).with_table_parquet_options(options);
+        let config = FileScanConfigBuilder::new(self.snapshot.store_url.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+fn partitioned_file(file: DataFile) -> PartitionedFile {
+    let mut partitioned = PartitionedFile::from(ObjectMeta {
+        location: file.path,
+        last_modified: file.modified,
+        size: file.size_bytes,
+        e_tag: None,
+        version: None,
+    })
+    .with_partition_values(file.partition_values);
+    // Set as they are: `with_statistics` would call the values of a null partition not null.
+    partitioned.statistics = Some(file.statistics);
+    partitioned
+}

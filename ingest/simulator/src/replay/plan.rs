@@ -1,0 +1,324 @@
+//! A mapping applied to one file: its columns found, and each row made into events.
+
+use std::collections::BTreeMap;
+
+use h3o::{LatLng, Resolution};
+use schemas::EventKind;
+
+use super::attempts::{AttemptPlan, Counted};
+use super::condition::Conditions;
+use super::field::{Cell, Fault, FieldPlan, FieldSpec, Found, fault};
+use super::files::Values;
+use super::identity::{FileIdentity, hashed_terminal};
+use super::mapping::{Emit, IdForm, PositionSpec, Source, TerminalSpec};
+use super::time::TimePlan;
+
+/// Name of the column that holds what the `*` of the file pattern stood for.
+pub(super) const FILE_COLUMN: &str = "@file";
+
+/// The columns of a file, with [`FILE_COLUMN`] after them.
+#[derive(Debug)]
+pub(super) struct Columns(pub(super) Vec<String>);
+
+/// A column the mapping names and the file does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no column {column:?}; the file has {}", known.join(", "))]
+pub(super) struct UnknownColumn {
+    column: String,
+    known: Vec<String>,
+}
+
+impl Columns {
+    pub(super) fn find(&self, name: &str) -> Result<usize, UnknownColumn> {
+        let found = self.0.iter().position(|column| column == name);
+        found.ok_or_else(|| UnknownColumn { column: name.to_owned(), known: self.0.clone() })
+    }
+}
+
+/// An event about to be sent, its values in the order of the contract.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Event {
+    pub(super) kind: EventKind,
+    pub(super) time_ms: i64,
+    pub(super) cells: Vec<Option<Cell>>,
+    /// The counters a heartbeat carries.
+    pub(super) counted: Counted,
+}
+
+impl Event {
+    fn set(&mut self, field: &str, cell: Cell) {
+        let fields = &self.kind.contract().fields;
+        let at = fields.iter().position(|own| own.name == field);
+        self.cells[at.expect("only fields of the contract are set")] = Some(cell);
+    }
+
+    fn set_text(&mut self, field: &str, text: &str) {
+        self.set(field, Cell::Text(text.to_owned()));
+    }
+}
+
+/// Mapped fields of one kind of event.
+#[derive(Debug)]
+pub(super) struct KindFields<'m>(Vec<(usize, FieldPlan<'m>)>);
+
+impl<'m> KindFields<'m> {
+    /// Keeps the fields that events of the kind have.
+    pub(super) fn resolve(
+        kind: EventKind,
+        specs: &'m BTreeMap<String, FieldSpec>,
+        columns: &Columns,
+    ) -> Result<Self, UnknownColumn> {
+        let mut plans = Vec::new();
+        for (at, field) in kind.contract().fields.iter().enumerate() {
+            if let Some(spec) = specs.get(&field.name) {
+                plans.push((at, FieldPlan::resolve(spec, field, columns)?));
+            }
+        }
+        Ok(Self(plans))
+    }
+
+    fn fill(&self, event: &mut Event, row: &Values, unmapped: &mut Vec<String>) -> Result<(), Fault> {
+        for (at, plan) in &self.0 {
+            match plan.read(row)? {
+                Found::Value(cell) => event.cells[*at] = Some(cell),
+                Found::Null => {}
+                Found::Unmapped => unmapped.push(event.kind.contract().fields[*at].name.clone()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a row gave.
+#[derive(Debug, Default)]
+pub(super) struct RowEvents {
+    pub(super) events: Vec<Event>,
+    /// Fields that became null because their value is not in a map.
+    pub(super) unmapped: Vec<String>,
+}
+
+/// A source's rules with their columns found in one file.
+#[derive(Debug)]
+pub(super) struct FilePlan<'m> {
+    identity: FileIdentity,
+    time: TimePlan,
+    terminal: TerminalPlan<'m>,
+    position: Option<PositionPlan<'m>>,
+    shared: [KindFields<'m>; 3],
+    emits: Vec<EmitPlan<'m>>,
+    attempts: Vec<AttemptPlan<'m>>,
+}
+
+#[derive(Debug)]
+struct EmitPlan<'m> {
+    kind: EventKind,
+    when: Conditions<'m>,
+    fields: KindFields<'m>,
+}
+
+impl<'m> FilePlan<'m> {
+    pub(super) fn resolve(
+        mapping: &'m str,
+        source: &'m Source,
+        file: &str,
+        columns: &Columns,
+    ) -> Result<Self, UnknownColumn> {
+        let shared = |kind| KindFields::resolve(kind, &source.fields, columns);
+        let emit = |emit: &'m Emit| {
+            let kind = emit.kind.event();
+            Ok(EmitPlan {
+                kind,
+                when: Conditions::resolve(&emit.when, columns)?,
+                fields: KindFields::resolve(kind, &emit.fields, columns)?,
+            })
+        };
+        let position = source.position.as_ref();
+        let attempts = source.attempts.iter().map(|rule| AttemptPlan::resolve(rule, columns));
+        Ok(Self {
+            identity: FileIdentity::new(mapping, file),
+            time: source.time.resolve(columns)?,
+            terminal: TerminalPlan::resolve(mapping, &source.terminal, columns)?,
+            position: position.map(|spec| PositionPlan::resolve(spec, columns)).transpose()?,
+            shared: [
+                shared(EventKind::Heartbeat)?,
+                shared(EventKind::Signal)?,
+                shared(EventKind::Decline)?,
+            ],
+            emits: source.emit.iter().map(emit).collect::<Result<_, _>>()?,
+            attempts: attempts.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Makes the events of a row, the `number`th of its file.
+    pub(super) fn events(&self, number: u64, row: &Values) -> Result<RowEvents, Fault> {
+        let time_ms = self.time.read(row, number, self.identity.fraction(number))?;
+        let position = self.position.as_ref().map(|plan| plan.read(row)).transpose()?.flatten();
+        let terminal = self.terminal.id(row, position.as_ref());
+        let mut draft = Draft { plan: self, number, row, time_ms, position, terminal, made: RowEvents::default() };
+        draft.emits()?;
+        draft.attempts()?;
+        Ok(draft.made)
+    }
+}
+
+/// The events of a row in the making.
+struct Draft<'p, 'm> {
+    plan: &'p FilePlan<'m>,
+    number: u64,
+    row: &'p Values,
+    time_ms: i64,
+    position: Option<Position<'m>>,
+    terminal: String,
+    made: RowEvents,
+}
+
+impl Draft<'_, '_> {
+    fn emits(&mut self) -> Result<(), Fault> {
+        for emit in &self.plan.emits {
+            if emit.when.hold(self.row) {
+                let mut event = self.begin(emit.kind)?;
+                emit.fields.fill(&mut event, self.row, &mut self.made.unmapped)?;
+                self.made.events.push(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// One heartbeat carries the counters of the row; each failure is a decline.
+    fn attempts(&mut self) -> Result<(), Fault> {
+        let mut total: Option<Counted> = None;
+        let mut failures = 0;
+        for rule in &self.plan.attempts {
+            let Some(counted) = rule.count(self.row)? else { continue };
+            match &mut total {
+                Some(total) => total.add(counted),
+                None => total = Some(counted),
+            }
+            for _ in 0..counted.failed {
+                self.decline(rule, failures)?;
+                failures += 1;
+            }
+        }
+        if let Some(total) = total {
+            self.counting_heartbeat(total)?;
+        }
+        Ok(())
+    }
+
+    fn decline(&mut self, rule: &AttemptPlan<'_>, nth: usize) -> Result<(), Fault> {
+        let mut event = self.begin(EventKind::Decline)?;
+        event.set_text("attempt_id", &self.plan.identity.attempt(self.number, nth));
+        event.set_text("outcome", "no_answer");
+        rule.decline.fill(&mut event, self.row, &mut self.made.unmapped)?;
+        self.made.events.push(event);
+        Ok(())
+    }
+
+    fn counting_heartbeat(&mut self, counted: Counted) -> Result<(), Fault> {
+        let mut event = self.begin(EventKind::Heartbeat)?;
+        event.set("attempts", Cell::Integer(counted.attempts));
+        event.set("no_answer", Cell::Integer(counted.failed));
+        if let Some(approvals) = counted.approvals {
+            event.set("approvals", Cell::Integer(approvals));
+        }
+        event.counted = counted;
+        self.made.events.push(event);
+        Ok(())
+    }
+
+    /// Begins an event with what all events of the row share.
+    fn begin(&mut self, kind: EventKind) -> Result<Event, Fault> {
+        let nth = self.made.events.iter().filter(|event| event.kind == kind).count();
+        let cells = vec![None; kind.contract().fields.len()];
+        let mut event = Event { kind, time_ms: self.time_ms, cells, counted: Counted::default() };
+        event.set_text("event_id", &self.plan.identity.event(self.number, kind, nth));
+        event.set_text("terminal_id", &self.terminal);
+        if let Some(position) = &self.position {
+            event.set("lat", Cell::Number(position.lat));
+            event.set("lon", Cell::Number(position.lon));
+            event.set_text("datum", &position.spec.datum);
+            event.set_text("position_source", &position.spec.position_source);
+        }
+        self.plan.shared[kind as usize].fill(&mut event, self.row, &mut self.made.unmapped)?;
+        Ok(event)
+    }
+}
+
+#[derive(Debug)]
+struct TerminalPlan<'m> {
+    mapping: &'m str,
+    spec: &'m TerminalSpec,
+    columns: Vec<usize>,
+}
+
+impl<'m> TerminalPlan<'m> {
+    fn resolve(
+        mapping: &'m str,
+        spec: &'m TerminalSpec,
+        columns: &Columns,
+    ) -> Result<Self, UnknownColumn> {
+        let found = spec.columns.iter().map(|column| columns.find(column));
+        Ok(Self { mapping, spec, columns: found.collect::<Result<_, _>>()? })
+    }
+
+    fn id(&self, row: &Values, position: Option<&Position<'_>>) -> String {
+        let mut parts: Vec<&str> = self.columns.iter().map(|column| row.get(*column)).collect();
+        let cell = position.and_then(|position| position.cell(self.spec.cell_resolution?));
+        parts.extend(cell.as_deref());
+        match self.spec.id {
+            IdForm::Hashed => {
+                format!("{}-{}", self.spec.prefix, hashed_terminal(self.mapping, &parts))
+            }
+            IdForm::Plain => format!("{}-{}", self.spec.prefix, parts.join("-")),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PositionPlan<'m> {
+    spec: &'m PositionSpec,
+    lat: usize,
+    lon: usize,
+}
+
+#[derive(Debug)]
+struct Position<'m> {
+    lat: f64,
+    lon: f64,
+    spec: &'m PositionSpec,
+}
+
+impl<'m> PositionPlan<'m> {
+    fn resolve(spec: &'m PositionSpec, columns: &Columns) -> Result<Self, UnknownColumn> {
+        Ok(Self { spec, lat: columns.find(&spec.lat)?, lon: columns.find(&spec.lon)? })
+    }
+
+    /// Reads the position; `None` where the recording says it has none.
+    fn read(&self, row: &Values) -> Result<Option<Position<'m>>, Fault> {
+        let (lat, lon) = (row.get(self.lat), row.get(self.lon));
+        if lat.is_empty() && lon.is_empty() {
+            return Ok(None);
+        }
+        let lat = degrees(&self.spec.lat, lat, 90.0)?;
+        let lon = degrees(&self.spec.lon, lon, 180.0)?;
+        // Both sides come from the same decimal text, so equality is exact.
+        if self.spec.missing_pairs.contains(&(lat, lon)) {
+            return Ok(None);
+        }
+        Ok(Some(Position { lat, lon, spec: self.spec }))
+    }
+}
+
+fn degrees(column: &str, text: &str, limit: f64) -> Result<f64, Fault> {
+    match text.parse::<f64>() {
+        Ok(degrees) if degrees.abs() <= limit => Ok(degrees),
+        _ => Err(fault("position is impossible", column, text)),
+    }
+}
+
+impl Position<'_> {
+    fn cell(&self, resolution: u8) -> Option<String> {
+        let place = LatLng::new(self.lat, self.lon).ok()?;
+        Some(place.to_cell(Resolution::try_from(resolution).ok()?).to_string())
+    }
+}

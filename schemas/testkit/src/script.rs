@@ -1,0 +1,75 @@
+//! A service of `deploy/broker` as a child process: owns starting it, waiting for it and its end.
+//!
+//! Its script stops when our end of its standard input closes, so nothing outlives a test that
+//! panics or is killed, and no test needs to clean up.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Covers the first run on a machine, which downloads what the service is made of.
+const PATIENCE: Duration = Duration::from_secs(300);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A running script; dropping it stops the service.
+#[derive(Debug)]
+pub(crate) struct Script {
+    child: Child,
+    messages: PathBuf,
+}
+
+impl Script {
+    /// Runs a script of `deploy/broker`; what it complains about goes to `folder/script.log`.
+    pub(crate) fn spawn(name: &str, arguments: &[&str], folder: &Path) -> Result<Self> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/broker").join(name);
+        let messages = folder.join("script.log");
+        let log = File::create(&messages)
+            .with_context(|| format!("cannot create {}", messages.display()))?;
+        let child = Command::new(&program)
+            .args(arguments)
+            .arg("--stop-with-stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        Ok(Self { child, messages })
+    }
+
+    /// Waits until the service has written `file`, and returns its only line.
+    pub(crate) fn wait_for(&mut self, file: &Path) -> Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Ok(text) = fs::read_to_string(file) {
+                return Ok(text.trim().to_owned());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the service ended with {status} while starting: {}", self.complaints());
+            }
+            thread::sleep(POLL);
+        }
+        bail!("the service did not start within {PATIENCE:?}: {}", self.complaints())
+    }
+
+    /// Waits for the end of a script whose service has died.
+    pub(crate) fn wait_for_end(mut self) -> Result<()> {
+        self.child.wait().context("cannot wait for the service")?;
+        Ok(())
+    }
+
+    fn complaints(&self) -> String {
+        fs::read_to_string(&self.messages).unwrap_or_default()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // Nobody is left to hear of a failure; the script ends within a moment.
+        let _ = self.child.wait();
+    }
+}
