@@ -101,10 +101,16 @@ async fn add_carrier(
     plmn: &str,
 ) -> Result<(), ReportError> {
     // Which cells are shown is settled; a carrier's part in one of them may be small.
-    let params = params.clone().with("plmn", plmn).with("min_attempts", "0").without("top");
+    let params = params
+        .clone()
+        .with("plmn", plmn)
+        .with("min_attempts", "0")
+        .without("top");
     let answer = report::find(COVERAGE)?.run(lake, &params).await?;
-    let mut found: HashMap<String, MapCell> =
-        read_cells(&answer)?.into_iter().map(|part| (part.cell.clone(), part)).collect();
+    let mut found: HashMap<String, MapCell> = read_cells(&answer)?
+        .into_iter()
+        .map(|part| (part.cell.clone(), part))
+        .collect();
     for cell in cells {
         if let Some(part) = found.remove(&cell.cell) {
             cell.carriers.push(part.into_carrier(plmn));
@@ -136,12 +142,20 @@ async fn carriers(lake: &LakeSession, params: &Params) -> Result<Vec<String>, Re
         return Ok(vec![plmn.to_owned()]);
     }
     let report = report::find(CARRIERS)?;
-    let shared = params.iter().filter(|(name, _)| report.params.iter().any(|p| p.name == *name));
+    let shared = params
+        .iter()
+        .filter(|(name, _)| report.params.iter().any(|p| p.name == *name));
     let answer = report.run(lake, &report.parse_params(shared)?).await?;
     let mut names = BTreeSet::new();
     for batch in &answer.batches {
         let column = column(CARRIERS, batch, "carrier_plmn", &DataType::Utf8)?;
-        names.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
+        names.extend(
+            column
+                .as_string::<i32>()
+                .iter()
+                .flatten()
+                .map(str::to_owned),
+        );
     }
     Ok(names.into_iter().collect())
 }
@@ -163,7 +177,11 @@ fn map_cell(cell: CellIndex, row: Row<'_>) -> Result<MapCell, ReportError> {
     let position = |at: LatLng| [at.lat(), at.lng()];
     Ok(MapCell {
         cell: cell.to_string(),
-        boundary: cell.boundary().iter().map(|corner| position(*corner)).collect(),
+        boundary: cell
+            .boundary()
+            .iter()
+            .map(|corner| position(*corner))
+            .collect(),
         centre: position(cell.into()),
         terminals: row.count("terminals")?,
         attempts: row.count("attempts")?,
@@ -208,5 +226,8 @@ fn column<'a>(
         .column_by_name(name)
         .filter(|column| column.data_type() == kind)
         .map(|column| column.as_ref())
-        .ok_or_else(|| ReportError::Column { report: report.to_owned(), column: name })
+        .ok_or_else(|| ReportError::Column {
+            report: report.to_owned(),
+            column: name,
+        })
 }

@@ -135,7 +135,12 @@ impl LakeSession {
         let config = session_config(&options);
         let context = SessionContext::new_with_config_rt(config, runtime(&options)?);
         functions::register(&context);
-        let mut session = Self { context, location, as_of: options.as_of, tables: Vec::new() };
+        let mut session = Self {
+            context,
+            location,
+            as_of: options.as_of,
+            tables: Vec::new(),
+        };
         session.refresh().await?;
         if session.tables.iter().all(|state| state.version.is_none()) {
             return Err(SessionError::NoLake {
@@ -161,7 +166,8 @@ impl LakeSession {
             if let Some(store) = store
                 && self.location.scheme() != "file"
             {
-                self.context.register_object_store(snapshot.store_url.as_ref(), store);
+                self.context
+                    .register_object_store(snapshot.store_url.as_ref(), store);
             }
             tables.push(snapshot.state());
             let name = snapshot.table.name().to_owned();
@@ -227,7 +233,10 @@ pub(crate) async fn gather(frame: DataFrame) -> Result<Answer, SessionError> {
 }
 
 fn lake_url(lake: &str) -> Result<Url, SessionError> {
-    let location_error = |reason: String| SessionError::Location { lake: lake.to_owned(), reason };
+    let location_error = |reason: String| SessionError::Location {
+        lake: lake.to_owned(),
+        reason,
+    };
     if lake.contains("://") {
         return Url::parse(lake).map_err(|error| location_error(error.to_string()));
     }

@@ -9,7 +9,10 @@ use datafusion::prelude::SessionContext;
 /// Name and text of every view.
 const VIEWS: [(&str, &str); 6] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
-    ("signal_readings", include_str!("../sql/views/signal_readings.sql")),
+    (
+        "signal_readings",
+        include_str!("../sql/views/signal_readings.sql"),
+    ),
     ("declines", include_str!("../sql/views/declines.sql")),
     ("terminals", include_str!("../sql/views/terminals.sql")),
     ("merchants", include_str!("../sql/views/merchants.sql")),

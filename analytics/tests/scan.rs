@@ -10,7 +10,13 @@ use schemas::lake::{DEFAULT_PARTITION_RESOLUTION, PROPERTY_LAYOUT_VERSION};
 use serde_json::json;
 
 fn decline(no: usize, terminal: &str, time: &str, place: Option<(f64, f64)>) -> serde_json::Value {
-    event(no, terminal, time, place, json!({"attempt_id": format!("a{no}"), "outcome": "no_answer"}))
+    event(
+        no,
+        terminal,
+        time,
+        place,
+        json!({"attempt_id": format!("a{no}"), "outcome": "no_answer"}),
+    )
 }
 
 /// Two days in two places, and one event without a position.
@@ -27,25 +33,24 @@ async fn four_partitions() -> FixtureLake {
     lake
 }
 
+/// Which partitions a question over the view reads; plans hold no open file, the folder may go.
 async fn read_by(filter: &str) -> Vec<String> {
-    let lake = four_partitions().await.leak_session().await;
-    partitions_read(&plan(&lake, &format!("select event_id from declines where {filter}")).await)
-}
-
-trait LeakSession {
-    async fn leak_session(self) -> LakeSession;
-}
-
-impl LeakSession for FixtureLake {
-    /// Plans hold no open file, so the folder may go before the session.
-    async fn leak_session(self) -> LakeSession {
-        self.session().await
-    }
+    let lake = four_partitions().await.session().await;
+    partitions_read(
+        &plan(
+            &lake,
+            &format!("select event_id from declines where {filter}"),
+        )
+        .await,
+    )
 }
 
 #[tokio::test]
 async fn a_question_by_day_reads_that_day_alone_through_the_view() {
-    let expected = [folder("2026-11-23", Some(LYON)), folder("2026-11-23", Some(PARIS))];
+    let expected = [
+        folder("2026-11-23", Some(LYON)),
+        folder("2026-11-23", Some(PARIS)),
+    ];
     let mut expected = expected.to_vec();
     expected.sort();
     assert_eq!(read_by("event_date = '2026-11-23'").await, expected);
@@ -53,14 +58,21 @@ async fn a_question_by_day_reads_that_day_alone_through_the_view() {
 
 #[tokio::test]
 async fn a_question_by_time_reads_the_days_it_touches_and_no_file_outside_its_hours() {
-    let read = read_by("event_time >= '2026-11-23T20:00:00Z' and event_time < '2026-11-24T00:00:00Z'").await;
+    let read =
+        read_by("event_time >= '2026-11-23T20:00:00Z' and event_time < '2026-11-24T00:00:00Z'")
+            .await;
     assert_eq!(read, [folder("2026-11-23", Some(LYON))]);
 }
 
 #[tokio::test]
 async fn a_question_by_parent_cell_reads_that_place_alone_and_shows_the_range() {
-    let lake = four_partitions().await.leak_session().await;
-    for resolution in [Resolution::Zero, Resolution::Two, Resolution::Five, Resolution::Eight] {
+    let lake = four_partitions().await.session().await;
+    for resolution in [
+        Resolution::Zero,
+        Resolution::Two,
+        Resolution::Five,
+        Resolution::Eight,
+    ] {
         let cell = cell_of(LYON, resolution);
         let level = u8::from(resolution);
         let sql = format!(
@@ -69,8 +81,10 @@ async fn a_question_by_parent_cell_reads_that_place_alone_and_shows_the_range() 
         let plan = plan(&lake, &sql).await;
         // At resolution 0 the two places share a cell.
         if resolution != Resolution::Zero {
-            let expected =
-                [folder("2026-11-23", Some(LYON)), folder("2026-11-24", Some(LYON))];
+            let expected = [
+                folder("2026-11-23", Some(LYON)),
+                folder("2026-11-24", Some(LYON)),
+            ];
             assert_eq!(partitions_read(&plan), expected, "{plan}");
         }
         assert!(plan.contains("cell_r9@") && plan.contains(">="), "{plan}");
@@ -81,8 +95,14 @@ async fn a_question_by_parent_cell_reads_that_place_alone_and_shows_the_range() 
 #[tokio::test]
 async fn a_question_by_the_analysis_cell_prunes_as_one_by_the_stored_cell() {
     let cell = cell_of(PARIS, Resolution::Eight);
-    let expected = [folder("2026-11-23", Some(PARIS)), folder("2026-11-24", Some(PARIS))];
-    assert_eq!(read_by(&format!("cell_r8 = h3_string_to_h3('{cell}')")).await, expected);
+    let expected = [
+        folder("2026-11-23", Some(PARIS)),
+        folder("2026-11-24", Some(PARIS)),
+    ];
+    assert_eq!(
+        read_by(&format!("cell_r8 = h3_string_to_h3('{cell}')")).await,
+        expected
+    );
     let parent = cell_of(PARIS, Resolution::Five);
     let by_parent = format!("h3_cell_to_parent(cell_r8, 5) = h3_string_to_h3('{parent}')");
     assert_eq!(read_by(&by_parent).await, expected);
@@ -99,7 +119,10 @@ async fn events_without_a_position_are_found_by_asking_for_null() {
     let lake = four_partitions().await;
     let session = lake.session().await;
     let sql = "select terminal_id from declines where cell_r9 is null";
-    assert_eq!(partitions_read(&plan(&session, sql).await), [folder("2026-11-24", None)]);
+    assert_eq!(
+        partitions_read(&plan(&session, sql).await),
+        [folder("2026-11-24", None)]
+    );
     insta::assert_snapshot!(query(&session, sql).await, @"
     +-------------+
     | terminal_id |
@@ -115,10 +138,17 @@ async fn events_without_a_position_are_found_by_asking_for_null() {
 
 #[tokio::test]
 async fn a_plan_is_made_of_the_engines_own_parquet_scan() {
-    let lake = four_partitions().await.leak_session().await;
-    let plan = plan(&lake, "select terminal_id from lake.declines where retry_no > 1").await;
+    let lake = four_partitions().await.session().await;
+    let plan = plan(
+        &lake,
+        "select terminal_id from lake.declines where retry_no > 1",
+    )
+    .await;
     assert!(plan.contains("DataSourceExec: file_groups="), "{plan}");
-    assert!(plan.contains("file_type=parquet, predicate=retry_no@"), "{plan}");
+    assert!(
+        plan.contains("file_type=parquet, predicate=retry_no@"),
+        "{plan}"
+    );
     assert!(!plan.contains("LakeTable"), "{plan}");
 }
 
@@ -126,20 +156,33 @@ async fn a_plan_is_made_of_the_engines_own_parquet_scan() {
 async fn the_answer_is_the_same_with_and_without_pruning() {
     let lake = four_partitions().await;
     let session = lake.session().await;
-    let pruned = "select event_id from declines where event_date = '2026-11-24' and terminal_id = 't1'";
+    let pruned =
+        "select event_id from declines where event_date = '2026-11-24' and terminal_id = 't1'";
     let unpruned = "select event_id from declines \
         where concat(cast(event_date as varchar), terminal_id) = '2026-11-24t1'";
     assert_eq!(partitions_read(&plan(&session, unpruned).await).len(), 5);
-    assert_eq!(query(&session, pruned).await, query(&session, unpruned).await);
+    assert_eq!(
+        query(&session, pruned).await,
+        query(&session, unpruned).await
+    );
 }
 
 #[tokio::test]
 async fn a_table_nobody_wrote_yet_is_empty_and_has_its_columns() {
-    let lake = FixtureLake::new().await.leak_session().await;
-    let answer = lake.collect("select * from terminals").await.expect("an empty table");
+    let lake = FixtureLake::new().await.session().await;
+    let answer = lake
+        .collect("select * from terminals")
+        .await
+        .expect("an empty table");
     assert_eq!(answer.rows(), 0);
-    assert_eq!(answer.schema.fields().len(), Table::Terminals.schema().fields().len() + 1);
-    let state = lake.tables().iter().find(|state| state.table == Table::Terminals);
+    assert_eq!(
+        answer.schema.fields().len(),
+        Table::Terminals.schema().fields().len() + 1
+    );
+    let state = lake
+        .tables()
+        .iter()
+        .find(|state| state.table == Table::Terminals);
     assert_eq!(state.expect("every table has a state").version, None);
 }
 
@@ -147,7 +190,11 @@ async fn a_table_nobody_wrote_yet_is_empty_and_has_its_columns() {
 async fn a_refreshed_session_sees_what_was_committed_since() {
     let mut lake = four_partitions().await;
     let mut session = lake.session().await;
-    lake.append(Table::Declines, vec![decline(9, "t9", "2026-11-25T00:00:00Z", None)]).await;
+    lake.append(
+        Table::Declines,
+        vec![decline(9, "t9", "2026-11-25T00:00:00Z", None)],
+    )
+    .await;
     let count = "select count(*) as n from declines";
     assert!(query(&session, count).await.contains("| 5 |"));
     session.refresh().await.expect("a readable lake");
@@ -158,18 +205,33 @@ async fn a_refreshed_session_sees_what_was_committed_since() {
 async fn a_session_as_of_a_moment_sees_the_lake_of_then() {
     let mut lake = four_partitions().await;
     std::thread::sleep(std::time::Duration::from_millis(20));
-    let moment = std::fs::metadata(lake.path().join("declines/_delta_log/00000000000000000001.json"))
-        .and_then(|log| log.modified())
-        .expect("the first commit has a time");
+    let moment = std::fs::metadata(
+        lake.path()
+            .join("declines/_delta_log/00000000000000000001.json"),
+    )
+    .and_then(|log| log.modified())
+    .expect("the first commit has a time");
     std::thread::sleep(std::time::Duration::from_millis(20));
-    lake.append(Table::Declines, vec![decline(9, "t9", "2026-11-25T00:00:00Z", None)]).await;
+    lake.append(
+        Table::Declines,
+        vec![decline(9, "t9", "2026-11-25T00:00:00Z", None)],
+    )
+    .await;
     let options = SessionOptions {
-        as_of: analytics::AsOf::Time(chrono::DateTime::from(moment) + chrono::Duration::milliseconds(5)),
+        as_of: analytics::AsOf::Time(
+            chrono::DateTime::from(moment) + chrono::Duration::milliseconds(5),
+        ),
         ..SessionOptions::default()
     };
     let path = lake.path().to_str().expect("a UTF-8 path");
-    let session = LakeSession::open(path, options).await.expect("a readable lake");
-    assert!(query(&session, "select count(*) as n from declines").await.contains("| 5 |"));
+    let session = LakeSession::open(path, options)
+        .await
+        .expect("a readable lake");
+    assert!(
+        query(&session, "select count(*) as n from declines")
+            .await
+            .contains("| 5 |")
+    );
 }
 
 #[tokio::test]
@@ -177,7 +239,9 @@ async fn a_folder_without_tables_is_named_as_no_lake() {
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     for place in [folder.path().to_path_buf(), folder.path().join("missing")] {
         let place = place.to_str().expect("a UTF-8 path");
-        let error = LakeSession::open(place, SessionOptions::default()).await.expect_err("no lake");
+        let error = LakeSession::open(place, SessionOptions::default())
+            .await
+            .expect_err("no lake");
         assert_eq!(
             error.to_string(),
             format!(
@@ -186,7 +250,10 @@ async fn a_folder_without_tables_is_named_as_no_lake() {
             )
         );
     }
-    assert!(!folder.path().join("missing").exists(), "a reader leaves no trace");
+    assert!(
+        !folder.path().join("missing").exists(),
+        "a reader leaves no trace"
+    );
 }
 
 #[tokio::test]
@@ -207,9 +274,14 @@ async fn another_layout_version_is_refused_by_both_numbers_and_the_table() {
     }
     lake.create(Table::Quarantine, properties).await;
     let path = lake.path().to_str().expect("a UTF-8 path");
-    let error = LakeSession::open(path, SessionOptions::default()).await.expect_err("a new layout");
+    let error = LakeSession::open(path, SessionOptions::default())
+        .await
+        .expect_err("a new layout");
     let error = error.to_string();
-    assert!(error.contains("/quarantine has layout version 999, this build reads version 1"), "{error}");
+    assert!(
+        error.contains("/quarantine has layout version 999, this build reads version 1"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

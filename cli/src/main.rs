@@ -1,1 +1,106 @@
-fn main(){}
+//! The `notspot` program: reads arguments, clock, environment and signals, and hands them to the libraries.
+//!
+//! One file a command. Results go to standard output, logs and progress to standard error.
+
+mod args;
+mod clock;
+mod completions;
+mod demo;
+mod destination;
+mod environment;
+mod exit;
+mod ingest;
+mod interrupt;
+mod lake;
+mod logging;
+mod output;
+mod progress;
+mod registry;
+mod replay;
+mod report;
+mod schema;
+mod simulate;
+mod sql;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    run(&cli, &mut out).into()
+}
+
+fn run(cli: &Cli, out: &mut (dyn Write + Send)) -> Exit {
+    let interrupt = match start(cli) {
+        Ok(interrupt) => interrupt,
+        Err(error) => return fail(&error),
+    };
+    let ended = dispatch(&cli.command, out, &interrupt).and_then(|exit| Ok((exit, out.flush()?)));
+    match ended {
+        Ok((exit, ())) => exit,
+        Err(error) if is_closed_pipe(&error) => Exit::Done,
+        Err(_) if interrupt.is_raised() => Exit::Interrupted,
+        Err(error) => fail(&error),
+    }
+}
+
+fn start(cli: &Cli) -> anyhow::Result<Interrupt> {
+    cli.log.start(cli.command.usual_log())?;
+    Interrupt::listen().context("cannot listen to signals")
+}
+
+fn dispatch(
+    command: &Command,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => demo::run(args, out, interrupt),
+        Command::Simulate(args) => simulate::run(args, out, interrupt),
+        Command::Replay(args) => replay::run(args, out, interrupt),
+        Command::Registry(command) => registry::run(command, out),
+        Command::Ingest(args) => ingest::run(args, out, interrupt),
+        Command::Sql(args) => sql::run(args, out, interrupt),
+        Command::Report(args) => report::run(args, out),
+        Command::Schema(args) => schema::run(args, out),
+        Command::Completions(args) => completions::run(args, out),
+    }
+}
+
+/// Says on stderr what went wrong, causes and all, and returns the exit code.
+fn fail(error: &anyhow::Error) -> Exit {
+    eprintln!("error: {}", sentence(error));
+    Exit::of(error)
+}
+
+/// Joins an error with its causes, leaving out those its own text already repeats.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Whether the reader of our output, such as `head`, has read enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Starts the runtime of commands that wait for files and networks.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().context("cannot start the runtime")
+}

@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Kafka in, committed Parquet out: the only writer of the fact tables.
+//!
+//! Owns the way of an event from a topic to a row: decode, validate, locate, sort, write, commit.
+//! Knows nothing of queries; what it leaves behind is described by [`schemas::lake`] alone.
+
+pub mod config;
+pub mod decode;
+pub mod error;
+pub mod flush;
+pub mod observe;
+pub mod pipeline;
+pub mod sink;
+mod source;
+pub mod validate;
+
+pub use config::IngestConfig;
+pub use error::IngestError;
+pub use observe::Progress;
+pub use pipeline::{Clock, Shutdown, Summary, run};

@@ -85,7 +85,11 @@ pub fn mask_pans(payload: &[u8]) -> Cow<'_, [u8]> {
 fn mask(pan: &mut [u8]) {
     let digits = pan.iter().filter(|byte| byte.is_ascii_digit()).count();
     let masked = digits.saturating_sub(KEPT_DIGITS);
-    for digit in pan.iter_mut().filter(|byte| byte.is_ascii_digit()).take(masked) {
+    for digit in pan
+        .iter_mut()
+        .filter(|byte| byte.is_ascii_digit())
+        .take(masked)
+    {
         *digit = b'*';
     }
 }
@@ -137,18 +141,26 @@ fn pan_len(bytes: &[u8]) -> Option<usize> {
 }
 
 fn digits_len(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 fn is_pan(digits: &[u8]) -> bool {
-    let known = ISSUERS.iter().chain([&MAESTRO]).any(|issuer| issuer.issues(digits));
+    let known = ISSUERS
+        .iter()
+        .chain([&MAESTRO])
+        .any(|issuer| issuer.issues(digits));
     known && passes_luhn(digits)
 }
 
 impl Issuer {
     fn issues(&self, digits: &[u8]) -> bool {
         let prefix = &digits[..self.prefix_len];
-        let prefix = prefix.iter().fold(0, |prefix, digit| prefix * 10 + u32::from(*digit));
+        let prefix = prefix
+            .iter()
+            .fold(0, |prefix, digit| prefix * 10 + u32::from(*digit));
         self.prefixes.contains(&prefix) && self.lengths.contains(&digits.len())
     }
 }
@@ -178,18 +190,25 @@ fn opaque_id_len(bytes: &[u8]) -> Option<usize> {
     if bytes.len() < MIN_HASH_LEN || !bytes[0].is_ascii_hexdigit() {
         return None;
     }
-    let word = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let word = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
     if word == UUID_HYPHENS[0] && is_uuid(bytes) {
         return Some(UUID_LEN);
     }
     let hash = &bytes[..word];
-    let letters = hash.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let letters = hash
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .count();
     let is_hash = word >= MIN_HASH_LEN && letters >= 2 && hash.iter().all(u8::is_ascii_hexdigit);
     is_hash.then_some(word)
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
-    let ends = !matches!(bytes.get(UUID_LEN), Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'-');
+    let ends =
+        !matches!(bytes.get(UUID_LEN), Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'-');
     bytes.len() >= UUID_LEN
         && ends
         && bytes[..UUID_LEN].iter().enumerate().all(|(at, byte)| {
@@ -206,7 +225,11 @@ fn is_json_fraction(payload: &[u8], start: usize) -> bool {
     let Some(whole) = payload[..start].strip_suffix(b".") else {
         return false;
     };
-    let digits = whole.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = whole
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let before = &whole[..whole.len() - digits];
     let before = before.strip_suffix(b"-").unwrap_or(before).trim_ascii_end();
     digits > 0 && matches!(before.last(), Some(b':' | b',' | b'['))

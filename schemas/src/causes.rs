@@ -290,16 +290,20 @@ impl CodeProfile {
     pub fn read(name: &str, mut source: impl Read) -> Result<Self, CodeTableError> {
         let mut text = String::new();
         let profile = || name.to_owned();
-        source.read_to_string(&mut text).map_err(|source| CodeTableError::Read {
-            profile: profile(),
-            source,
-        })?;
+        source
+            .read_to_string(&mut text)
+            .map_err(|source| CodeTableError::Read {
+                profile: profile(),
+                source,
+            })?;
         let version = text
             .lines()
             .next()
             .and_then(|line| line.strip_prefix("# version:")?.trim().parse().ok())
             .ok_or_else(|| CodeTableError::NoVersion { profile: profile() })?;
-        let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .from_reader(text.as_bytes());
         let mut entries = BTreeMap::new();
         for (at, entry) in reader.deserialize().enumerate() {
             let entry: CodeEntry = entry.map_err(|source| CodeTableError::Row {
@@ -348,7 +352,10 @@ pub fn profiles() -> &'static [CodeProfile] {
 }
 
 const EMBEDDED: [(&str, &str); 8] = [
-    (ACQUIRER_PRIVATE, include_str!("../codes/acquirer_private.csv")),
+    (
+        ACQUIRER_PRIVATE,
+        include_str!("../codes/acquirer_private.csv"),
+    ),
     (EMV, include_str!("../codes/emv.csv")),
     (GICC, include_str!("../codes/gicc.csv")),
     (ISO8583_1987, include_str!("../codes/iso8583_1987.csv")),

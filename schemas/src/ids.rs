@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_network_code_is_refused() {
-        for text in ["", "310410", "310-4", "310-4101", "31-0410", "310_410", "310-4x", "３10-41"] {
+        for text in [
+            "", "310410", "310-4", "310-4101", "31-0410", "310_410", "310-4x", "３10-41",
+        ] {
             assert_eq!(text.parse::<Plmn>(), Err(InvalidPlmn(text.into())));
         }
     }

@@ -56,7 +56,11 @@ fn property(field: &ContractField) -> Value {
     let (low, high) = bounds(field);
     insert_some(&mut schema, "minimum", low);
     insert_some(&mut schema, "maximum", high);
-    insert_some(&mut schema, "pattern", field.pattern.as_ref().map(|text| json!(text)));
+    insert_some(
+        &mut schema,
+        "pattern",
+        field.pattern.as_ref().map(|text| json!(text)),
+    );
     insert_some(&mut schema, "enum", symbols(field));
     match &field.kind {
         FieldKind::Records(fields) => {
@@ -92,7 +96,13 @@ fn types(field: &ContractField) -> Value {
 /// The bounds as JSON numbers, whole for integers.
 fn bounds(field: &ContractField) -> (Option<Value>, Option<Value>) {
     let whole = matches!(field.kind, FieldKind::Int | FieldKind::Long);
-    let number = |bound: f64| if whole { json!(bound as i64) } else { json!(bound) };
+    let number = |bound: f64| {
+        if whole {
+            json!(bound as i64)
+        } else {
+            json!(bound)
+        }
+    };
     (field.range.0.map(number), field.range.1.map(number))
 }
 
@@ -102,7 +112,14 @@ fn symbols(field: &ContractField) -> Option<Value> {
         return None;
     }
     let null = field.nullable.then_some(Value::Null);
-    Some(field.symbols.iter().map(|symbol| json!(symbol)).chain(null).collect())
+    Some(
+        field
+            .symbols
+            .iter()
+            .map(|symbol| json!(symbol))
+            .chain(null)
+            .collect(),
+    )
 }
 
 fn insert_some(schema: &mut Map<String, Value>, key: &str, value: Option<Value>) {
@@ -119,9 +136,18 @@ mod tests {
     #[test]
     fn committed_schemas_are_the_generated_ones() {
         for (kind, committed) in [
-            (EventKind::Heartbeat, include_str!("../contracts/heartbeat.schema.json")),
-            (EventKind::Signal, include_str!("../contracts/signal.schema.json")),
-            (EventKind::Decline, include_str!("../contracts/decline.schema.json")),
+            (
+                EventKind::Heartbeat,
+                include_str!("../contracts/heartbeat.schema.json"),
+            ),
+            (
+                EventKind::Signal,
+                include_str!("../contracts/signal.schema.json"),
+            ),
+            (
+                EventKind::Decline,
+                include_str!("../contracts/decline.schema.json"),
+            ),
         ] {
             let generated = json_schema_text(kind.contract());
             assert!(
@@ -139,14 +165,20 @@ mod tests {
         assert_eq!(datum["enum"], json!(["WGS84", "GCJ02", "BD09", null]));
         assert_eq!(datum["type"], json!(["string", "null"]));
         let required = schema["required"].as_array().expect("a list");
-        assert_eq!(required, &["event_id", "terminal_id", "event_time"].map(|name| json!(name)));
+        assert_eq!(
+            required,
+            &["event_id", "terminal_id", "event_time"].map(|name| json!(name))
+        );
     }
 
     #[test]
     fn ranges_and_units_come_along() {
         let schema = json_schema(EventKind::Signal.contract());
         let rsrp = &schema["properties"]["rsrp_dbm"];
-        assert_eq!((&rsrp["minimum"], &rsrp["maximum"]), (&json!(-156.0), &json!(-31.0)));
+        assert_eq!(
+            (&rsrp["minimum"], &rsrp["maximum"]),
+            (&json!(-156.0), &json!(-31.0))
+        );
         assert_eq!(rsrp["x-unit"], "dBm");
         let neighbour = &schema["properties"]["neighbours"]["items"];
         assert_eq!(neighbour["required"], json!(["rat"]));

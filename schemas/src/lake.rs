@@ -359,4 +359,63 @@ mod tests {
         let beside = cell_to_i64(beside.expect("r9 is finer than the parent"));
         assert!(!(low..=high).contains(&beside));
     }
+
+    #[test]
+    fn ranges_of_all_cells_of_a_resolution_follow_each_other_without_overlap() {
+        for resolution in [Resolution::Zero, Resolution::One, Resolution::Two] {
+            let mut cells: Vec<CellIndex> = CellIndex::base_cells()
+                .flat_map(|base| base.children(resolution))
+                .collect();
+            cells.sort_unstable();
+            let ranges = cells
+                .into_iter()
+                .map(|cell| stored_cell_range(cell).expect("r9 is finer than the parent"));
+            let mut previous_high = 0;
+            for (low, high) in ranges {
+                assert!(previous_high < low && low <= high);
+                previous_high = high;
+            }
+        }
+    }
+
+    #[test]
+    fn a_pentagon_is_one_range_of_stored_cells() {
+        for resolution in [Resolution::Five, Resolution::Seven, Resolution::Nine] {
+            for pentagon in resolution.pentagons() {
+                let (low, high) = stored_cell_range(pentagon).expect("not finer than r9");
+                let last = pentagon.children(STORED_RESOLUTION).last();
+                assert_eq!(cell_from_i64(low), pentagon.center_child(STORED_RESOLUTION));
+                assert_eq!(cell_from_i64(high), last);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_finer_than_the_stored_ones_has_no_range() {
+        let fine = h3o::LatLng::new(48.85, 2.35)
+            .expect("Paris is on the globe")
+            .to_cell(Resolution::Ten);
+        assert_eq!(stored_cell_range(fine), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_stored_cell_lies_in_the_range_of_each_of_its_parents(
+            lat in -90.0f64..=90.0,
+            lon in -180.0f64..=180.0,
+            level in 0u8..=9,
+        ) {
+            let cell = h3o::LatLng::new(lat, lon)
+                .expect("a finite position")
+                .to_cell(STORED_RESOLUTION);
+            let resolution = Resolution::try_from(level).expect("0 to 9 are resolutions");
+            let parent = cell.parent(resolution).expect("not finer than r9");
+            let (low, high) = stored_cell_range(parent).expect("not finer than r9");
+            proptest::prop_assert!((low..=high).contains(&cell_to_i64(cell)));
+            proptest::prop_assert_eq!(cell_from_i64(cell_to_i64(cell)), Some(cell));
+            let (first, last) = (cell_from_i64(low), cell_from_i64(high));
+            proptest::prop_assert_eq!(first.and_then(|cell| cell.parent(resolution)), Some(parent));
+            proptest::prop_assert_eq!(last.and_then(|cell| cell.parent(resolution)), Some(parent));
+        }
+    }
 }

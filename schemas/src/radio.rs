@@ -324,11 +324,22 @@ pub struct Strength {
 pub fn is_weak(rat: Rat, reading: Strength) -> Option<bool> {
     let has_quality = !matches!(rat, Rat::Gsm | Rat::Umts);
     let verdicts = [
-        reading.strength_dbm.map(|dbm| dbm < weak_threshold_dbm(rat)),
-        reading.rsrq_db.filter(|_| has_quality).map(|db| db < WEAK_RSRQ_DB),
-        reading.sinr_db.filter(|_| has_quality).map(|db| db < WEAK_SINR_DB),
+        reading
+            .strength_dbm
+            .map(|dbm| dbm < weak_threshold_dbm(rat)),
+        reading
+            .rsrq_db
+            .filter(|_| has_quality)
+            .map(|db| db < WEAK_RSRQ_DB),
+        reading
+            .sinr_db
+            .filter(|_| has_quality)
+            .map(|db| db < WEAK_SINR_DB),
     ];
-    verdicts.into_iter().flatten().reduce(|one, other| one || other)
+    verdicts
+        .into_iter()
+        .flatten()
+        .reduce(|one, other| one || other)
 }
 
 #[cfg(test)]

@@ -76,12 +76,20 @@ mod tests {
     fn files_hold_the_columns_of_their_tables_but_the_computed_ones() {
         for table in [Table::Terminals, Table::Merchants] {
             let schema = table.schema();
-            let stored = schema.fields().iter().filter(|field| !COMPUTED.contains(&field.name().as_str()));
+            let stored = schema
+                .fields()
+                .iter()
+                .filter(|field| !COMPUTED.contains(&field.name().as_str()));
             let listed = file_columns(table);
             assert_eq!(stored.clone().count(), listed.len(), "{table}");
             for (field, column) in stored.zip(listed) {
                 assert_eq!(field.name(), &column.column, "{table}");
-                assert_eq!(field.is_nullable(), !column.required, "{table}.{}", column.column);
+                assert_eq!(
+                    field.is_nullable(),
+                    !column.required,
+                    "{table}.{}",
+                    column.column
+                );
                 let kind = match column.kind {
                     RegistryType::Text => DataType::Utf8,
                     RegistryType::Integer => DataType::Int32,

@@ -18,7 +18,10 @@ pub(super) const CELL_TYPES: [DataType; 2] = [DataType::Int64, DataType::Utf8];
 
 /// Returns the argument types of a function of a cell and what follows it.
 pub(super) fn takes_cell(rest: &[DataType]) -> Vec<Vec<DataType>> {
-    CELL_TYPES.iter().map(|cell| [std::slice::from_ref(cell), rest].concat()).collect()
+    CELL_TYPES
+        .iter()
+        .map(|cell| [std::slice::from_ref(cell), rest].concat())
+        .collect()
 }
 
 /// Returns the type of a column of lists of cells.
@@ -29,9 +32,12 @@ pub(super) fn cell_list() -> DataType {
 /// Reads a column of cells, whole numbers or text.
 pub(super) fn cells(column: &ArrayRef) -> Box<dyn Iterator<Item = Option<CellIndex>> + '_> {
     match column.data_type() {
-        DataType::Utf8 => {
-            Box::new(column.as_string::<i32>().iter().map(|text| text.and_then(parse_cell)))
-        }
+        DataType::Utf8 => Box::new(
+            column
+                .as_string::<i32>()
+                .iter()
+                .map(|text| text.and_then(parse_cell)),
+        ),
         _ => Box::new(int64s(column).map(|cell| cell.and_then(cell_from_i64))),
     }
 }
@@ -66,7 +72,11 @@ pub(super) fn resolution(number: i64) -> Option<Resolution> {
 
 /// Makes a column of cells.
 pub(super) fn cell_column(cells: impl Iterator<Item = Option<CellIndex>>) -> ArrayRef {
-    Arc::new(cells.map(|cell| cell.map(cell_to_i64)).collect::<Int64Array>())
+    Arc::new(
+        cells
+            .map(|cell| cell.map(cell_to_i64))
+            .collect::<Int64Array>(),
+    )
 }
 
 /// Makes a column of lists of cells.

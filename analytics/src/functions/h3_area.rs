@@ -16,7 +16,12 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_cell_area(cell, unit)",
         doc: "area in a unit of 'km^2', 'm^2' or 'rads^2'",
     };
-    SqlFunction::new(doc, takes_cell(&[DataType::Utf8]), DataType::Float64, kernel)
+    SqlFunction::new(
+        doc,
+        takes_cell(&[DataType::Utf8]),
+        DataType::Float64,
+        kernel,
+    )
 }
 
 fn area(cell: CellIndex, unit: &str) -> Result<f64> {
@@ -31,10 +36,12 @@ fn area(cell: CellIndex, unit: &str) -> Result<f64> {
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let areas = cells(&args[0]).zip(args[1].as_string::<i32>()).map(|row| match row {
-        (Some(cell), Some(unit)) => area(cell, unit).map(Some),
-        _ => Ok(None),
-    });
+    let areas = cells(&args[0])
+        .zip(args[1].as_string::<i32>())
+        .map(|row| match row {
+            (Some(cell), Some(unit)) => area(cell, unit).map(Some),
+            _ => Ok(None),
+        });
     Ok(Arc::new(areas.collect::<Result<Float64Array>>()?))
 }
 

@@ -53,6 +53,9 @@ mod tests {
         let corners: Vec<&str> = ring.split(", ").collect();
         assert_eq!(corners.len(), 7);
         assert_eq!(corners.first(), corners.last());
-        assert!(corners.iter().all(|corner| corner.starts_with("-122.41")), "{wkt}");
+        assert!(
+            corners.iter().all(|corner| corner.starts_with("-122.41")),
+            "{wkt}"
+        );
     }
 }

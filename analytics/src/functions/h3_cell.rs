@@ -27,8 +27,12 @@ fn cell_of(latitude_deg: f64, longitude_deg: f64, resolution_no: i64) -> Option<
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let rows = float64s(&args[0]).zip(float64s(&args[1])).zip(int64s(&args[2]));
-    Ok(cell_column(rows.map(|((lat, lon), resolution)| cell_of(lat?, lon?, resolution?))))
+    let rows = float64s(&args[0])
+        .zip(float64s(&args[1]))
+        .zip(int64s(&args[2]));
+    Ok(cell_column(rows.map(|((lat, lon), resolution)| {
+        cell_of(lat?, lon?, resolution?)
+    })))
 }
 
 #[cfg(test)]
@@ -39,7 +43,10 @@ mod tests {
     #[test]
     fn the_documented_example_falls_in_the_documented_cell() {
         let cell = cell_of(37.775_938_728_915_946, -122.417_953_336_593_42, 9);
-        assert_eq!(cell.map(|cell| cell.to_string()).as_deref(), Some(SAN_FRANCISCO));
+        assert_eq!(
+            cell.map(|cell| cell.to_string()).as_deref(),
+            Some(SAN_FRANCISCO)
+        );
     }
 
     #[test]

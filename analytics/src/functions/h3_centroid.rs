@@ -16,7 +16,9 @@ pub(super) fn latitude() -> SqlFunction {
         usage: "h3_cell_to_lat(cell)",
         doc: "latitude of the cell's centre in degrees, WGS-84",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| centre(args, LatLng::lat))
+    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| {
+        centre(args, LatLng::lat)
+    })
 }
 
 pub(super) fn longitude() -> SqlFunction {
@@ -25,7 +27,9 @@ pub(super) fn longitude() -> SqlFunction {
         usage: "h3_cell_to_lng(cell)",
         doc: "longitude of the cell's centre in degrees, WGS-84",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| centre(args, LatLng::lng))
+    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| {
+        centre(args, LatLng::lng)
+    })
 }
 
 fn centre(args: &[ArrayRef], part: fn(LatLng) -> f64) -> Result<ArrayRef> {
@@ -43,12 +47,20 @@ mod tests {
     fn the_centre_of_the_documented_cell_is_the_documented_one() {
         let cell = texts([Some(SAN_FRANCISCO), Some("no cell"), None]);
         let part = |function: SqlFunction| {
-            let column = function.call(std::slice::from_ref(&cell)).expect("no error");
+            let column = function
+                .call(std::slice::from_ref(&cell))
+                .expect("no error");
             float64s(&column).collect::<Vec<_>>()
         };
         let (lat, lon) = (part(latitude()), part(longitude()));
-        assert!((lat[0].expect("a cell") - 37.776_702_349).abs() < 1e-6, "{lat:?}");
-        assert!((lon[0].expect("a cell") - -122.418_459_318).abs() < 1e-6, "{lon:?}");
+        assert!(
+            (lat[0].expect("a cell") - 37.776_702_349).abs() < 1e-6,
+            "{lat:?}"
+        );
+        assert!(
+            (lon[0].expect("a cell") - -122.418_459_318).abs() < 1e-6,
+            "{lon:?}"
+        );
         assert_eq!((lat[1], lat[2]), (None, None));
     }
 }

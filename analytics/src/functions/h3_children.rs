@@ -5,7 +5,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use h3o::CellIndex;
 
-use super::cells::{cell_list, cell_list_column, cells, check_count, int64s, resolution, takes_cell};
+use super::cells::{
+    cell_list, cell_list_column, cells, check_count, int64s, resolution, takes_cell,
+};
 use super::{FunctionDoc, SqlFunction};
 
 const NAME: &str = "h3_cell_to_children";
@@ -48,7 +50,11 @@ mod tests {
     #[test]
     fn a_hexagon_has_seven_children_and_a_pentagon_six() {
         let column = kernel(&[
-            texts([Some(SAN_FRANCISCO), Some("8009fffffffffff"), Some(SAN_FRANCISCO)]),
+            texts([
+                Some(SAN_FRANCISCO),
+                Some("8009fffffffffff"),
+                Some(SAN_FRANCISCO),
+            ]),
             ints([Some(10), Some(1), Some(8)]),
         ]);
         let column = column.expect("no error");
@@ -61,6 +67,9 @@ mod tests {
     fn a_call_for_millions_of_cells_is_refused() {
         let refused = kernel(&[texts([Some(SAN_FRANCISCO)]), ints([Some(15)])]);
         let message = refused.expect_err("117649 + more").to_string();
-        assert!(message.contains("h3_cell_to_children would return 117649"), "{message}");
+        assert!(
+            message.contains("h3_cell_to_children would return 117649"),
+            "{message}"
+        );
     }
 }

@@ -20,11 +20,17 @@ pub(super) fn function() -> SqlFunction {
 }
 
 fn disk(cell: Option<CellIndex>, rings: Option<i64>) -> Result<Option<Vec<CellIndex>>> {
-    let (Some(cell), Some(rings)) = (cell, rings.and_then(|rings| u32::try_from(rings).ok())) else {
+    let (Some(cell), Some(rings)) = (cell, rings.and_then(|rings| u32::try_from(rings).ok()))
+    else {
         return Ok(None);
     };
     let wide = u64::from(rings);
-    check_count(NAME, 3u64.saturating_mul(wide).saturating_mul(wide + 1).saturating_add(1))?;
+    check_count(
+        NAME,
+        3u64.saturating_mul(wide)
+            .saturating_mul(wide + 1)
+            .saturating_add(1),
+    )?;
     Ok(Some(cell.grid_disk(rings)))
 }
 
@@ -51,7 +57,10 @@ mod tests {
     #[test]
     fn a_pentagon_has_five_neighbours() {
         let pentagon = parse_cell("8009fffffffffff");
-        assert_eq!(disk(pentagon, Some(1)).expect("few").expect("a cell").len(), 6);
+        assert_eq!(
+            disk(pentagon, Some(1)).expect("few").expect("a cell").len(),
+            6
+        );
     }
 
     #[test]

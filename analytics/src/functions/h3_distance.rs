@@ -26,7 +26,10 @@ fn distance(from: CellIndex, to: CellIndex) -> Option<i64> {
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
     let rows = cells(&args[0]).zip(cells(&args[1]));
-    Ok(Arc::new(rows.map(|(from, to)| distance(from?, to?)).collect::<Int64Array>()))
+    Ok(Arc::new(
+        rows.map(|(from, to)| distance(from?, to?))
+            .collect::<Int64Array>(),
+    ))
 }
 
 #[cfg(test)]

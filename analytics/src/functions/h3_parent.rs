@@ -38,7 +38,9 @@ fn parent(cell: CellIndex, resolution_no: i64) -> Option<CellIndex> {
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
     let rows = cells(&args[0]).zip(int64s(&args[1]));
-    Ok(cell_column(rows.map(|(cell, resolution)| parent(cell?, resolution?))))
+    Ok(cell_column(
+        rows.map(|(cell, resolution)| parent(cell?, resolution?)),
+    ))
 }
 
 /// `h3_cell_to_parent(cell_r9, r) = cell` is a range of `cell_r9`.
@@ -53,17 +55,22 @@ fn preimage(args: &[Expr], value: &Expr) -> Result<PreimageResult> {
         return Ok(PreimageResult::None);
     };
     let interval = Interval::try_new((first).into(), (last + 1).into())?;
-    Ok(PreimageResult::Range { expr: cell.clone(), interval: Box::new(interval) })
+    Ok(PreimageResult::Range {
+        expr: cell.clone(),
+        interval: Box::new(interval),
+    })
 }
 
 /// The parent of a parent is the parent, so that views with a `cell_r8` still give a range.
 fn simplify(args: Vec<Expr>) -> ExprSimplifyResult {
     match &args[..] {
-        [Expr::ScalarFunction(ScalarFunction { func, args: inner }), level]
-            if func.name() == NAME
-                && is_stored_column(&inner[0])
-                && int_literal(level) <= int_literal(&inner[1])
-                && int_literal(level).is_some() =>
+        [
+            Expr::ScalarFunction(ScalarFunction { func, args: inner }),
+            level,
+        ] if func.name() == NAME
+            && is_stored_column(&inner[0])
+            && int_literal(level) <= int_literal(&inner[1])
+            && int_literal(level).is_some() =>
         {
             let args = vec![inner[0].clone(), level.clone()];
             ExprSimplifyResult::Simplified(func.call(args))
@@ -88,15 +95,20 @@ mod tests {
     use datafusion::prelude::{col, lit};
     use schemas::lake::cell_to_i64;
 
-    use super::super::cells::test_columns::{SAN_FRANCISCO, ints, texts};
     use super::super::cells::parse_cell;
+    use super::super::cells::test_columns::{SAN_FRANCISCO, ints, texts};
     use super::*;
 
     #[test]
     fn the_parent_of_the_documented_cell_is_the_documented_one() {
-        let parents = kernel(&[texts([Some(SAN_FRANCISCO); 3]), ints([Some(8), Some(10), Some(99)])]);
+        let parents = kernel(&[
+            texts([Some(SAN_FRANCISCO); 3]),
+            ints([Some(8), Some(10), Some(99)]),
+        ]);
         let parents = parents.expect("no error");
-        let parents: Vec<_> = cells(&parents).map(|cell| cell.map(|c| c.to_string())).collect();
+        let parents: Vec<_> = cells(&parents)
+            .map(|cell| cell.map(|c| c.to_string()))
+            .collect();
         assert_eq!(parents, [Some("8828308281fffff".to_owned()), None, None]);
     }
 

@@ -19,7 +19,8 @@ pub(super) fn function() -> SqlFunction {
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let levels = cells(&args[0]).map(|cell| cell.map(|cell| i64::from(u8::from(cell.resolution()))));
+    let levels =
+        cells(&args[0]).map(|cell| cell.map(|cell| i64::from(u8::from(cell.resolution()))));
     Ok(Arc::new(levels.collect::<Int64Array>()))
 }
 
@@ -31,8 +32,15 @@ mod tests {
 
     #[test]
     fn the_resolution_is_in_the_cell() {
-        let levels = kernel(&[texts([Some(SAN_FRANCISCO), Some("8009fffffffffff"), Some("zz")])]);
+        let levels = kernel(&[texts([
+            Some(SAN_FRANCISCO),
+            Some("8009fffffffffff"),
+            Some("zz"),
+        ])]);
         let levels = levels.expect("no error");
-        assert_eq!(int64s(&levels).collect::<Vec<_>>(), [Some(9), Some(0), None]);
+        assert_eq!(
+            int64s(&levels).collect::<Vec<_>>(),
+            [Some(9), Some(0), None]
+        );
     }
 }

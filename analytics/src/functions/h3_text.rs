@@ -42,11 +42,21 @@ mod tests {
 
     #[test]
     fn text_and_number_are_the_same_cell() {
-        let text = texts([Some(SAN_FRANCISCO), Some("0x8928308280fffff"), Some("not a cell")]);
+        let text = texts([
+            Some(SAN_FRANCISCO),
+            Some("0x8928308280fffff"),
+            Some("not a cell"),
+        ]);
         let numbers = from_text().call(&[text]).expect("no error");
         let number = 0x0892_8308_280f_ffff;
-        assert_eq!(int64s(&numbers).collect::<Vec<_>>(), [Some(number), Some(number), None]);
+        assert_eq!(
+            int64s(&numbers).collect::<Vec<_>>(),
+            [Some(number), Some(number), None]
+        );
         let back = to_text().call(&[numbers]).expect("no error");
-        assert_eq!(&back, &texts([Some(SAN_FRANCISCO), Some(SAN_FRANCISCO), None]));
+        assert_eq!(
+            &back,
+            &texts([Some(SAN_FRANCISCO), Some(SAN_FRANCISCO), None])
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! A cell is an `Int64`; functions that take one also take its hexadecimal text. What is no cell,
 //! no resolution or not reachable gives null; a request for more than [`MAX_CELLS`] cells is an error.
 
+mod cause_class;
 mod cells;
 mod h3_area;
 mod h3_boundary;
@@ -55,6 +56,7 @@ fn all() -> Vec<SqlFunction> {
         wilson::low(),
         wilson::high(),
         weak_signal::function(),
+        cause_class::function(),
     ]
 }
 
@@ -79,7 +81,11 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for doc in catalog() {
             assert!(seen.insert(doc.name), "{} twice", doc.name);
-            assert!(doc.usage.starts_with(&format!("{}(", doc.name)), "{}", doc.usage);
+            assert!(
+                doc.usage.starts_with(&format!("{}(", doc.name)),
+                "{}",
+                doc.usage
+            );
         }
     }
 }

@@ -8,8 +8,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
 use super::FunctionDoc;
@@ -39,7 +38,14 @@ impl SqlFunction {
     ) -> Self {
         let forms = takes.into_iter().map(TypeSignature::Exact).collect();
         let signature = Signature::one_of(forms, Volatility::Immutable);
-        Self { doc, signature, returns, kernel, preimage: None, simplify: None }
+        Self {
+            doc,
+            signature,
+            returns,
+            kernel,
+            preimage: None,
+            simplify: None,
+        }
     }
 
     /// States for which range of its argument the function has a given value.

@@ -16,16 +16,20 @@ pub(super) fn function() -> SqlFunction {
         usage: "is_weak_signal(rat, strength_dbm[, rsrq_db, sinr_db])",
         doc: "whether RSSI (gsm), RSCP (umts) or RSRP (the others) is too faint, or RSRQ or SINR too low",
     };
-    let takes = [1, 3].map(|measured| {
-        [vec![DataType::Utf8], vec![DataType::Float64; measured]].concat()
-    });
+    let takes =
+        [1, 3].map(|measured| [vec![DataType::Utf8], vec![DataType::Float64; measured]].concat());
     SqlFunction::new(doc, takes, DataType::Boolean, kernel)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "columns of dBm and dB are 32-bit to begin with")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "columns of dBm and dB are 32-bit to begin with"
+)]
 fn measured(column: Option<&ArrayRef>, rows: usize) -> Vec<Option<f32>> {
     match column {
-        Some(column) => float64s(column).map(|value| value.map(|value| value as f32)).collect(),
+        Some(column) => float64s(column)
+            .map(|value| value.map(|value| value as f32))
+            .collect(),
         None => vec![None; rows],
     }
 }
@@ -51,7 +55,11 @@ mod tests {
     use super::*;
 
     fn verdicts(args: &[ArrayRef]) -> Vec<Option<bool>> {
-        kernel(args).expect("no error").as_boolean().iter().collect()
+        kernel(args)
+            .expect("no error")
+            .as_boolean()
+            .iter()
+            .collect()
     }
 
     #[test]

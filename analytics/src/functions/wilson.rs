@@ -45,8 +45,16 @@ fn interval(failures: i64, attempts: i64) -> Option<(f64, f64)> {
     let scale = 1.0 + Z * Z / n;
     let middle = rate + Z * Z / (2.0 * n);
     // The ends at no and at only failures are 0 and 1 by algebra; rounding must not blur that.
-    let low = if failures == 0 { 0.0 } else { (middle - spread) / scale };
-    let high = if failures == attempts { 1.0 } else { (middle + spread) / scale };
+    let low = if failures == 0 {
+        0.0
+    } else {
+        (middle - spread) / scale
+    };
+    let high = if failures == attempts {
+        1.0
+    } else {
+        (middle + spread) / scale
+    };
     Some((low, high))
 }
 

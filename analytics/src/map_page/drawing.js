@@ -1,7 +1,7 @@
 // Draws the view: land, cells, truths, towns. Owns the colours; decides nothing about numbers.
 
 // Light to dark, so that the order survives colour blindness and grey print; blue to red over yellow.
-const CLASS_COLOURS = ["#9ecae1", "#fee08b", "#fdae61", "#e6550d", "#7f0000"];
+const CLASS_COLOURS = ["#74add1", "#fee08b", "#fdae61", "#e6550d", "#7f0000"];
 const GREY = "#b9c0c8";
 // Zoomed out, a cell is smaller than a pixel and would vanish: it is drawn at least this big.
 const MIN_RADIUS_PX = 2.6;
@@ -124,10 +124,10 @@ function drawPlaces(places) {
     if (taken.some(other => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
     taken.push(box);
     pen.beginPath();
-    pen.arc(x, y, 2.2, 0, 2 * Math.PI);
+    pen.arc(x, y, 1.6, 0, 2 * Math.PI);
     pen.fillStyle = "#2a3440";
     pen.fill();
-    label(place.name, x, y - 7, pen.font, "#2a3440");
+    label(place.name, x, y - 6, pen.font, "#2a3440");
   }
 }
 

@@ -7,7 +7,7 @@ const places = data.places.map(([name, lon, lat, population]) =>
   ({ name, x: worldX(lon / FINE), y: worldY(lat / FINE), population })).sort((one, two) => two.population - one.population);
 const truths = data.truths.map(truth => ({ ...truth, area: truth.area &&
   { x: worldX(truth.area[0] / FINE), y: worldY(truth.area[1] / FINE), radiusM: truth.area[2] } }));
-let carrier = -1, picked = null, hovered = null, ordered = [], waiting = false;
+let carrier = -1, picked = null, ordered = [], waiting = false;
 
 function readCounts([attempts, failures, low, high, terminals, readings, weak]) {
   return { attempts, failures, low, high, terminals, readings, weak };
@@ -80,6 +80,7 @@ function choose(cell, fly) {
   showRanking([...ordered], picked, choose);
   showDetails(picked, data, () => choose(null, false));
   if (picked) document.getElementById("details").scrollIntoView({ block: "nearest" });
+  history.replaceState(null, "", picked ? `#${picked.id}` : "#");
   redraw();
 }
 
@@ -95,12 +96,24 @@ function flyToTruth(truth) {
   flyTo(truth.area.x, truth.area.y, view.scale * metresPerPixel(truth.area.y) * Math.min(view.width, view.height) / metres);
 }
 
-function showAll() {
+// Shows the cells but for a share left out at each side: a far island must not shrink the mainland at first.
+function showCells(leftOut, room) {
   if (cells.length === 0) return;
-  fit(Math.min(...cells.map(cell => cell.x)), Math.min(...cells.map(cell => cell.y)),
-    Math.max(...cells.map(cell => cell.x)), Math.max(...cells.map(cell => cell.y)));
-  minScale = view.scale / 2;
+  const range = axis => {
+    const sorted = cells.map(cell => cell[axis]).sort((one, two) => one - two);
+    const skipped = Math.floor(leftOut * (sorted.length - 1));
+    const [low, high] = [sorted[skipped], sorted[sorted.length - 1 - skipped]];
+    const more = (high - low) * room;
+    return [Math.max(sorted[0], low - more), Math.min(sorted[sorted.length - 1], high + more)];
+  };
+  const [west, east] = range("x"), [north, south] = range("y");
+  fit(west, north, east, south);
   redraw();
+}
+
+function showAll() {
+  showCells(0, 0);
+  minScale = view.scale / 2;
 }
 
 function redraw() {
@@ -136,7 +149,6 @@ function cellAt(px, py) {
 }
 
 function hover(cell, px, py) {
-  hovered = cell;
   canvas.classList.toggle("on-cell", Boolean(cell));
   const hint = document.getElementById("hint");
   hint.hidden = !cell;
@@ -221,7 +233,10 @@ function resize() {
   view.height = box.height;
   canvas.width = Math.round(box.width * dots);
   canvas.height = Math.round(box.height * dots);
-  if (first) showAll();
+  if (first) {
+    showAll();
+    showCells(0.06, 0.25);
+  }
   redraw();
 }
 
@@ -237,7 +252,9 @@ function start() {
   showTruths(truths, flyToTruth);
   new ResizeObserver(resize).observe(canvas);
   resize();
+  const linked = cells.find(cell => `#${cell.id}` === location.hash);
   applyFilter();
+  if (linked) choose(linked, true);
   document.body.dataset.loaded = String(cells.length);
 }
 start();

@@ -14,12 +14,13 @@ function element(name, attributes, ...children) {
 
 function percent(share) {
   if (share === null || share === undefined) return "–";
-  const value = share * 100;
-  return `${value >= 99.95 ? "100" : value.toFixed(value < 10 ? 1 : 0)} %`;
+  return `${digits(share)}\u00a0%`;
 }
 
+function digits(share) { return (share * 100).toFixed(share < 0.0995 ? 1 : 0); }
+
 function interval(numbers) {
-  return numbers.low === null ? "–" : `${percent(numbers.low)} to ${percent(numbers.high)}`;
+  return numbers.low === null ? "–" : `${digits(numbers.low)} to ${digits(numbers.high)}\u00a0%`;
 }
 
 function rate(numbers) { return numbers.attempts > 0 ? numbers.failures / numbers.attempts : null; }
@@ -98,7 +99,7 @@ function showDetails(cell, data, letGo) {
   const body = all.map(([name, numbers]) => element("tr", numbers.attempts < data.minimumAttempts ? { class: "thin" } : {},
     element("td", {}, name), element("td", {}, count.format(numbers.failures)), element("td", {}, count.format(numbers.attempts)),
     element("td", {}, percent(rate(numbers))), element("td", {}, interval(numbers)), element("td", {}, weak(numbers))));
-  const heads = ["", "failed", "of", "rate", "95 % interval", "weak"];
+  const heads = ["", "failed", "of", "rate", "95\u00a0% interval", "weak signal"];
   section.replaceChildren(
     element("div", { class: "head" },
       element("div", {}, element("h2", {}, cell.near ? `Cell near ${cell.near}` : "Cell"), element("code", {}, cell.id)), close),

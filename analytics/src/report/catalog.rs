@@ -15,8 +15,8 @@
 
 use std::sync::LazyLock;
 
-use super::params::{ParamKind, ParamSpec};
 use super::ReportError;
+use super::params::{ParamKind, ParamSpec};
 
 /// A report: what it answers, what it takes, what it gives, and its SQL.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,18 +52,26 @@ pub struct ColumnSpec {
 
 const FILES: [(&str, &str); 5] = [
     ("coverage", include_str!("../../sql/reports/coverage.sql")),
-    ("device-models", include_str!("../../sql/reports/device-models.sql")),
+    (
+        "device-models",
+        include_str!("../../sql/reports/device-models.sql"),
+    ),
     ("carriers", include_str!("../../sql/reports/carriers.sql")),
-    ("silent-terminals", include_str!("../../sql/reports/silent-terminals.sql")),
-    ("data-quality", include_str!("../../sql/reports/data-quality.sql")),
+    (
+        "silent-terminals",
+        include_str!("../../sql/reports/silent-terminals.sql"),
+    ),
+    (
+        "data-quality",
+        include_str!("../../sql/reports/data-quality.sql"),
+    ),
 ];
 
 /// Returns every report.
 pub fn catalog() -> &'static [Report] {
     static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| {
-        let read = |(name, sql)| {
-            parse(name, sql).unwrap_or_else(|fault| panic!("report {name}: {fault}"))
-        };
+        let read =
+            |(name, sql)| parse(name, sql).unwrap_or_else(|fault| panic!("report {name}: {fault}"));
         FILES.into_iter().map(read).collect()
     });
     &REPORTS
@@ -75,11 +83,14 @@ pub fn catalog() -> &'static [Report] {
 /// When there is none; the error names the nearest.
 pub fn find(name: &str) -> Result<&'static Report, ReportError> {
     let known = || catalog().iter().map(|report| report.name.as_str());
-    catalog().iter().find(|report| report.name == name).ok_or_else(|| ReportError::UnknownReport {
-        name: name.to_owned(),
-        nearest: nearest(name, known()),
-        known: known().collect::<Vec<_>>().join(", "),
-    })
+    catalog()
+        .iter()
+        .find(|report| report.name == name)
+        .ok_or_else(|| ReportError::UnknownReport {
+            name: name.to_owned(),
+            nearest: nearest(name, known()),
+            known: known().collect::<Vec<_>>().join(", "),
+        })
 }
 
 /// Returns the name that differs from `name` by least, when that is a typing error's worth.
@@ -118,7 +129,9 @@ fn parse(name: &str, sql: &'static str) -> Result<Report, String> {
         sql,
     };
     for entry in header_entries(sql) {
-        let (head, text) = entry.split_once(": ").ok_or_else(|| format!("no colon in {entry:?}"))?;
+        let (head, text) = entry
+            .split_once(": ")
+            .ok_or_else(|| format!("no colon in {entry:?}"))?;
         let text = text.trim().to_owned();
         match head.split_once(' ') {
             None if head == "title" => report.title = text,
@@ -131,7 +144,10 @@ fn parse(name: &str, sql: &'static str) -> Result<Report, String> {
         }
     }
     let empty = |text: &String| text.is_empty();
-    if [&report.title, &report.question, &report.grain].into_iter().any(empty) {
+    if [&report.title, &report.question, &report.grain]
+        .into_iter()
+        .any(empty)
+    {
         return Err("title, question and grain are required".into());
     }
     Ok(report)
@@ -158,12 +174,20 @@ fn param(spec: &str, doc: String) -> Result<ParamSpec, String> {
         Some((spec, default)) => (spec.trim(), Some(default.trim().to_owned())),
         None => (spec, None),
     };
-    let (name, kind) = spec.split_once(' ').ok_or_else(|| format!("no kind in {spec:?}"))?;
+    let (name, kind) = spec
+        .split_once(' ')
+        .ok_or_else(|| format!("no kind in {spec:?}"))?;
     let kind: ParamKind = kind.trim().parse()?;
     if let Some(default) = &default {
-        kind.read(default).ok_or_else(|| format!("default {default:?} of {name} is no {kind}"))?;
+        kind.read(default)
+            .ok_or_else(|| format!("default {default:?} of {name} is no {kind}"))?;
     }
-    Ok(ParamSpec { name: name.to_owned(), kind, default, doc })
+    Ok(ParamSpec {
+        name: name.to_owned(),
+        kind,
+        default,
+        doc,
+    })
 }
 
 /// Reads `name [unit]`.
@@ -200,10 +224,17 @@ mod tests {
             let placeholders: std::collections::BTreeSet<&str> = body
                 .split('$')
                 .skip(1)
-                .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+                .map(|rest| {
+                    rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .next()
+                })
                 .map(|name| name.expect("split gives at least one part"))
                 .collect();
-            let params = report.params.iter().map(|param| param.name.as_str()).collect();
+            let params = report
+                .params
+                .iter()
+                .map(|param| param.name.as_str())
+                .collect();
             assert_eq!(placeholders, params, "{}", report.name);
         }
     }
@@ -211,10 +242,19 @@ mod tests {
     #[test]
     fn a_misspelt_name_is_answered_with_the_nearest() {
         let error = find("covrage").expect_err("misspelt").to_string();
-        assert!(error.starts_with("no report \"covrage\" (did you mean \"coverage\"?)"), "{error}");
-        assert_eq!(nearest("silent", ["carriers", "silent-terminals"].into_iter()).as_deref(), Some("silent-terminals"));
+        assert!(
+            error.starts_with("no report \"covrage\" (did you mean \"coverage\"?)"),
+            "{error}"
+        );
+        assert_eq!(
+            nearest("silent", ["carriers", "silent-terminals"].into_iter()).as_deref(),
+            Some("silent-terminals")
+        );
         let error = find("weather-forecast").expect_err("unknown").to_string();
-        assert!(error.starts_with("no report \"weather-forecast\", there are coverage,"), "{error}");
+        assert!(
+            error.starts_with("no report \"weather-forecast\", there are coverage,"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -222,7 +262,10 @@ mod tests {
         for (sql, fault) in [
             ("-- titel: x\n", "unknown entry \"titel\""),
             ("-- title: x\n", "title, question and grain are required"),
-            ("-- param n int = many: x\n", "default \"many\" of n is no int"),
+            (
+                "-- param n int = many: x\n",
+                "default \"many\" of n is no int",
+            ),
             ("-- column n: x\n", "no [unit] in \"n\""),
         ] {
             assert_eq!(parse("r", sql).expect_err("broken"), fault);

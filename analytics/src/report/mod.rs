@@ -31,7 +31,10 @@ pub enum ReportError {
         known: String,
     },
     /// The report has no such parameter.
-    #[error("report {report} has no parameter {name:?}{}, it takes {known}", hint(nearest))]
+    #[error(
+        "report {report} has no parameter {name:?}{}, it takes {known}",
+        hint(nearest)
+    )]
     UnknownParam {
         /// The report.
         report: String,
@@ -81,7 +84,9 @@ pub enum ReportError {
 }
 
 fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
 }
 
 impl Report {
@@ -109,7 +114,10 @@ impl Report {
             .into_iter()
             .map(|(name, value)| (name, ScalarAndMetadata::from(value)))
             .collect();
-        let frame = lake.sql(self.sql).await.map_err(|error| self.run_error(error))?;
+        let frame = lake
+            .sql(self.sql)
+            .await
+            .map_err(|error| self.run_error(error))?;
         frame
             .with_param_values(ParamValues::Map(values))
             .map_err(|error| self.run_error(error.into()))
@@ -125,6 +133,9 @@ impl Report {
     }
 
     fn run_error(&self, source: SessionError) -> ReportError {
-        ReportError::Run { report: self.name.clone(), source: Box::new(source) }
+        ReportError::Run {
+            report: self.name.clone(),
+            source: Box::new(source),
+        }
     }
 }

@@ -46,8 +46,14 @@ pub enum ParamKind {
 
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Date, Self::Text, Self::Int, Self::Float, Self::Cell, Self::Plmn];
+    pub const ALL: [Self; 6] = [
+        Self::Date,
+        Self::Text,
+        Self::Int,
+        Self::Float,
+        Self::Cell,
+        Self::Plmn,
+    ];
 
     /// Returns what a value looks like, for messages and help.
     pub const fn expected(self) -> &'static str {
@@ -66,10 +72,15 @@ impl ParamKind {
         match self {
             Self::Date => read_date(text).map(|days| ScalarValue::Date32(Some(days))),
             Self::Text => Some(ScalarValue::Utf8(Some(text.to_owned()))),
-            Self::Int => text.parse().ok().map(|number| ScalarValue::Int64(Some(number))),
+            Self::Int => text
+                .parse()
+                .ok()
+                .map(|number| ScalarValue::Int64(Some(number))),
             Self::Float => {
                 let number: f64 = text.parse().ok()?;
-                number.is_finite().then_some(ScalarValue::Float64(Some(number)))
+                number
+                    .is_finite()
+                    .then_some(ScalarValue::Float64(Some(number)))
             }
             Self::Cell => {
                 let cell: CellIndex = text.parse().ok()?;
@@ -100,7 +111,8 @@ fn is_plmn(text: &str) -> bool {
     let digits = |text: &str, lengths: &[usize]| {
         lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
-    text.split_once('-').is_some_and(|(mcc, mnc)| digits(mcc, &[3]) && digits(mnc, &[2, 3]))
+    text.split_once('-')
+        .is_some_and(|(mcc, mnc)| digits(mcc, &[3]) && digits(mnc, &[2, 3]))
 }
 
 impl fmt::Display for ParamKind {
@@ -146,7 +158,9 @@ impl Params {
 
     /// Returns the values given, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -157,8 +171,15 @@ pub(super) fn parse<K: AsRef<str>, V: AsRef<str>>(
     let mut params = Params::default();
     for (name, value) in given {
         let name = name.as_ref().to_owned();
-        if params.0.insert(name.clone(), value.as_ref().to_owned()).is_some() {
-            return Err(ReportError::RepeatedParam { report: report.name.clone(), name });
+        if params
+            .0
+            .insert(name.clone(), value.as_ref().to_owned())
+            .is_some()
+        {
+            return Err(ReportError::RepeatedParam {
+                report: report.name.clone(),
+                name,
+            });
         }
     }
     bind(report, &params)?;
@@ -171,7 +192,11 @@ pub(super) fn bind(
     params: &Params,
 ) -> Result<HashMap<String, ScalarValue>, ReportError> {
     let known = || report.params.iter().map(|spec| spec.name.as_str());
-    if let Some(name) = params.0.keys().find(|name| !known().any(|known| known == *name)) {
+    if let Some(name) = params
+        .0
+        .keys()
+        .find(|name| !known().any(|known| known == *name))
+    {
         return Err(ReportError::UnknownParam {
             report: report.name.clone(),
             name: name.clone(),
@@ -182,12 +207,15 @@ pub(super) fn bind(
     let bind_one = |spec: &ParamSpec| {
         let text = params.0.get(&spec.name).or(spec.default.as_ref());
         let value = match text {
-            Some(text) => spec.kind.read(text).ok_or_else(|| ReportError::ParamValue {
-                report: report.name.clone(),
-                name: spec.name.clone(),
-                value: text.clone(),
-                expected: spec.kind.expected(),
-            })?,
+            Some(text) => spec
+                .kind
+                .read(text)
+                .ok_or_else(|| ReportError::ParamValue {
+                    report: report.name.clone(),
+                    name: spec.name.clone(),
+                    value: text.clone(),
+                    expected: spec.kind.expected(),
+                })?,
             None => spec.kind.null(),
         };
         Ok((spec.name.clone(), value))
@@ -209,7 +237,9 @@ mod tests {
             (ParamKind::Cell, "8928308280fffff", "8a28308280c7fff"),
             (ParamKind::Plmn, "310-410", "310410"),
         ] {
-            let value = kind.read(good).unwrap_or_else(|| panic!("{kind} takes {good}"));
+            let value = kind
+                .read(good)
+                .unwrap_or_else(|| panic!("{kind} takes {good}"));
             assert_eq!(value.data_type(), kind.null().data_type(), "{kind}");
             assert_eq!(kind.read(bad), None, "{kind}");
         }
@@ -219,7 +249,10 @@ mod tests {
     fn a_fault_in_a_parameter_names_report_parameter_and_what_is_expected() {
         let report = find("coverage").expect("a report");
         let message = |given: &[(&str, &str)]| {
-            report.parse_params(given.iter().copied()).expect_err("a fault").to_string()
+            report
+                .parse_params(given.iter().copied())
+                .expect_err("a fault")
+                .to_string()
         };
         assert_eq!(
             message(&[("plmn", "410")]),
@@ -228,7 +261,8 @@ mod tests {
         );
         let unknown = message(&[("form", "2026-11-24")]);
         assert!(
-            unknown.starts_with("report coverage has no parameter \"form\" (did you mean \"from\"?)"),
+            unknown
+                .starts_with("report coverage has no parameter \"form\" (did you mean \"from\"?)"),
             "{unknown}"
         );
         assert_eq!(
@@ -242,6 +276,9 @@ mod tests {
         let report = find("coverage").expect("a report");
         let values = bind(report, &Params::default()).expect("defaults are valid");
         assert_eq!(values["plmn"], ScalarValue::Utf8(None));
-        assert!(matches!(values["min_attempts"], ScalarValue::Int64(Some(_))));
+        assert!(matches!(
+            values["min_attempts"],
+            ScalarValue::Int64(Some(_))
+        ));
     }
 }

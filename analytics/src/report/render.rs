@@ -40,7 +40,13 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Json, Self::NdJson, Self::Parquet];
+    pub const ALL: [Self; 5] = [
+        Self::Table,
+        Self::Csv,
+        Self::Json,
+        Self::NdJson,
+        Self::Parquet,
+    ];
 
     /// Returns the name, which is also the usual file extension (but of `table`).
     pub const fn name(self) -> &'static str {

@@ -11,8 +11,8 @@ use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, DFSchema, Result, ScalarValue};
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use schemas::Table;
 
@@ -32,8 +32,10 @@ pub(super) fn needed_files(
     files: &[DataFile],
     filters: &[Expr],
 ) -> Result<Vec<DataFile>> {
-    let (partition, other): (Vec<Expr>, Vec<Expr>) =
-        filters.iter().cloned().partition(|filter| is_partition_filter(table, filter));
+    let (partition, other): (Vec<Expr>, Vec<Expr>) = filters
+        .iter()
+        .cloned()
+        .partition(|filter| is_partition_filter(table, filter));
     let mut files: Vec<&DataFile> = files.iter().collect();
     if let Some(filter) = conjunction(partition) {
         files = matching_partitions(state, table, &files, filter)?;
@@ -56,7 +58,9 @@ fn matching_partitions<'a>(
     let schema = partition_schema(table);
     let columns = (0..schema.fields().len())
         .map(|index| {
-            let values = files.iter().map(|file| file.partition_values[index].clone());
+            let values = files
+                .iter()
+                .map(|file| file.partition_values[index].clone());
             ScalarValue::iter_to_array(values)
         })
         .collect::<Result<Vec<ArrayRef>>>()?;
@@ -64,7 +68,13 @@ fn matching_partitions<'a>(
     let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
     let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema)?)?;
     let matches = filter.evaluate(&batch)?.into_array(files.len())?;
-    Ok(keep(files, matches.as_boolean().iter().map(|matches| matches == Some(true))))
+    Ok(keep(
+        files,
+        matches
+            .as_boolean()
+            .iter()
+            .map(|matches| matches == Some(true)),
+    ))
 }
 
 fn possible_matches<'a>(
@@ -85,14 +95,21 @@ fn possible_matches<'a>(
 }
 
 fn keep<'a>(files: &[&'a DataFile], kept: impl Iterator<Item = bool>) -> Vec<&'a DataFile> {
-    files.iter().zip(kept).filter_map(|(file, keep)| keep.then_some(*file)).collect()
+    files
+        .iter()
+        .zip(kept)
+        .filter_map(|(file, keep)| keep.then_some(*file))
+        .collect()
 }
 
 /// Returns the schema of the partition columns.
 pub(super) fn partition_schema(table: Table) -> SchemaRef {
     let schema = table.schema();
     let fields = table.partition_columns().iter().map(|column| {
-        schema.field_with_name(column).expect("partition columns are columns").clone()
+        schema
+            .field_with_name(column)
+            .expect("partition columns are columns")
+            .clone()
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
@@ -134,14 +151,18 @@ impl PruningStatistics for FileBounds<'_> {
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
         let index = self.schema.index_of(column.name()).ok()?;
-        let counts = self.files.iter().map(|file| {
-            exact(&file.statistics.column_statistics[index].null_count)
-        });
+        let counts = self
+            .files
+            .iter()
+            .map(|file| exact(&file.statistics.column_statistics[index].null_count));
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        let counts = self.files.iter().map(|file| exact(&file.statistics.num_rows));
+        let counts = self
+            .files
+            .iter()
+            .map(|file| exact(&file.statistics.num_rows));
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 

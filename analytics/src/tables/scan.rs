@@ -8,9 +8,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, Statistics, project_schema};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfigBuilder, ParquetSource,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -36,7 +34,8 @@ impl LakeTable {
     fn table_schema(&self) -> TableSchema {
         let table = self.snapshot.table;
         let schema = table.schema();
-        let in_file = |field: &&FieldRef| !table.partition_columns().contains(&field.name().as_str());
+        let in_file =
+            |field: &&FieldRef| !table.partition_columns().contains(&field.name().as_str());
         let file_fields: Vec<FieldRef> = schema.fields().iter().filter(in_file).cloned().collect();
         let partition = partition_schema(table);
         TableSchema::builder(Arc::new(Schema::new(file_fields)))
@@ -75,7 +74,10 @@ impl TableProvider for LakeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = needed_files(state, self.snapshot.table, &self.snapshot.files, filters)?;
         if files.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
+            return Ok(Arc::new(EmptyExec::new(project_schema(
+                &self.schema(),
+                projection,
+            )?)));
         }
         let per_file = files.iter().map(|file| file.statistics.as_ref());
         let statistics = Statistics::try_merge_iter(per_file, &self.schema())?;

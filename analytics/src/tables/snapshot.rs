@@ -30,7 +30,9 @@ pub enum SnapshotError {
         source: DeltaTableError,
     },
     /// The table was written by a build with another layout.
-    #[error("table {location} has layout version {found}, this build reads version {LAYOUT_VERSION}")]
+    #[error(
+        "table {location} has layout version {found}, this build reads version {LAYOUT_VERSION}"
+    )]
     Layout {
         /// URL of the table.
         location: String,
@@ -114,11 +116,22 @@ impl Snapshot {
         as_of: AsOf,
     ) -> Result<(Self, Option<Arc<dyn ObjectStore>>), SnapshotError> {
         let location = table_url(lake, table);
-        let log_error = |source| SnapshotError::Log { location: location.to_string(), source };
+        let log_error = |source| SnapshotError::Log {
+            location: location.to_string(),
+            source,
+        };
         let store_url = store_url(&location).map_err(log_error)?;
         let Some(delta) = open(&location, as_of).await.map_err(log_error)? else {
             let files = Arc::from([]);
-            return Ok((Self { table, version: None, store_url, files }, None));
+            return Ok((
+                Self {
+                    table,
+                    version: None,
+                    store_url,
+                    files,
+                },
+                None,
+            ));
         };
         let state = delta.snapshot().map_err(log_error)?;
         check_layout(&location, table, state)?;
@@ -132,8 +145,12 @@ impl Snapshot {
             .iter()
             .map(|view| data_file(&location, table, &root, &view))
             .collect::<Result<Vec<_>, _>>()?;
-        let snapshot =
-            Self { table, version: Some(state.version()), store_url, files: files.into() };
+        let snapshot = Self {
+            table,
+            version: Some(state.version()),
+            store_url,
+            files: files.into(),
+        };
         Ok((snapshot, Some(delta.log_store().root_object_store(None))))
     }
 
@@ -145,7 +162,12 @@ impl Snapshot {
             rows: self
                 .files
                 .iter()
-                .map(|file| file.statistics.num_rows.get_value().map(|rows| *rows as u64))
+                .map(|file| {
+                    file.statistics
+                        .num_rows
+                        .get_value()
+                        .map(|rows| *rows as u64)
+                })
                 .sum(),
             size_bytes: self.files.iter().map(|file| file.size_bytes).sum(),
         }
@@ -154,7 +176,11 @@ impl Snapshot {
 
 fn table_url(lake: &Url, table: Table) -> Url {
     let mut url = lake.clone();
-    url.set_path(&format!("{}/{}", lake.path().trim_end_matches('/'), table.name()));
+    url.set_path(&format!(
+        "{}/{}",
+        lake.path().trim_end_matches('/'),
+        table.name()
+    ));
     url
 }
 
@@ -188,14 +214,22 @@ fn check_layout(
     table: Table,
     state: &DeltaTableState,
 ) -> Result<(), SnapshotError> {
-    let found = state.metadata().configuration().get(PROPERTY_LAYOUT_VERSION).cloned();
+    let found = state
+        .metadata()
+        .configuration()
+        .get(PROPERTY_LAYOUT_VERSION)
+        .cloned();
     if found.as_deref() != Some(LAYOUT_VERSION.to_string().as_str()) {
         return Err(SnapshotError::Layout {
             location: location.to_string(),
             found: found.unwrap_or_else(|| "none".into()),
         });
     }
-    if state.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|m| m != "none")
+    if state
+        .metadata()
+        .configuration()
+        .get("delta.columnMapping.mode")
+        .is_some_and(|m| m != "none")
     {
         return Err(SnapshotError::Feature {
             location: location.to_string(),
@@ -206,9 +240,16 @@ fn check_layout(
 }
 
 /// Extra columns are left alone; a column that may be null may be missing, its values then are null.
-fn check_columns(location: &Url, expected: &SchemaRef, found: &SchemaRef) -> Result<(), SnapshotError> {
+fn check_columns(
+    location: &Url,
+    expected: &SchemaRef,
+    found: &SchemaRef,
+) -> Result<(), SnapshotError> {
     for field in expected.fields() {
-        let in_log = found.field_with_name(field.name()).ok().map(|found| found.data_type());
+        let in_log = found
+            .field_with_name(field.name())
+            .ok()
+            .map(|found| found.data_type());
         let fits = match in_log {
             Some(kind) => same_type(kind, field.data_type()),
             None => field.is_nullable(),
@@ -233,9 +274,10 @@ fn same_type(left: &DataType, right: &DataType) -> bool {
         }
         (DataType::Struct(left), DataType::Struct(right)) => {
             left.len() == right.len()
-                && left.iter().zip(right).all(|(l, r)| {
-                    l.name() == r.name() && same_type(l.data_type(), r.data_type())
-                })
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(l, r)| l.name() == r.name() && same_type(l.data_type(), r.data_type()))
         }
         _ => left == right,
     }
@@ -265,10 +307,13 @@ fn data_file(
         .map(|column| partition_value(table, column, texts.get(*column).and_then(Option::as_deref)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(file_error)?;
-    let statistics =
-        statistics::of_file(table, &partition_values, view.stats().as_deref()).map_err(file_error)?;
+    let statistics = statistics::of_file(table, &partition_values, view.stats().as_deref())
+        .map_err(file_error)?;
     Ok(DataFile {
-        path: root.parts().chain(view.object_store_path().parts()).collect(),
+        path: root
+            .parts()
+            .chain(view.object_store_path().parts())
+            .collect(),
         size_bytes: u64::try_from(view.size()).map_err(|_| file_error("a negative size".into()))?,
         modified: view.modification_datetime().unwrap_or_default(),
         partition_values,
@@ -278,7 +323,9 @@ fn data_file(
 
 fn partition_value(table: Table, column: &str, text: Option<&str>) -> Result<ScalarValue, String> {
     let schema = table.schema();
-    let field = schema.field_with_name(column).expect("partition columns are columns");
+    let field = schema
+        .field_with_name(column)
+        .expect("partition columns are columns");
     let text = text.filter(|text| *text != NULL_PARTITION && !text.is_empty());
     match text {
         Some(text) => ScalarValue::try_from_string(text.to_owned(), field.data_type()),

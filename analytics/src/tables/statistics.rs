@@ -34,13 +34,17 @@ pub(super) fn of_file(
     json: Option<&str>,
 ) -> Result<Statistics, String> {
     let log: DeltaStatistics = match json {
-        Some(json) if !json.is_empty() => serde_json::from_str(json)
-            .map_err(|error| format!("unreadable statistics: {error}"))?,
+        Some(json) if !json.is_empty() => {
+            serde_json::from_str(json).map_err(|error| format!("unreadable statistics: {error}"))?
+        }
         _ => DeltaStatistics::default(),
     };
     let rows = log.num_records.map_or(Precision::Absent, Precision::Exact);
     let partition_of = |name: &str| {
-        let position = table.partition_columns().iter().position(|column| *column == name)?;
+        let position = table
+            .partition_columns()
+            .iter()
+            .position(|column| *column == name)?;
         partition_values.get(position)
     };
     let column_statistics = table
@@ -49,16 +53,27 @@ pub(super) fn of_file(
         .iter()
         .map(|field| match partition_of(field.name()) {
             Some(value) => constant(value, rows),
-            None => stated(&log, field).or_implied(field.name(), partition_of, rows).0,
+            None => {
+                stated(&log, field)
+                    .or_implied(field.name(), partition_of, rows)
+                    .0
+            }
         })
         .collect();
-    Ok(Statistics { num_rows: rows, total_byte_size: Precision::Absent, column_statistics })
+    Ok(Statistics {
+        num_rows: rows,
+        total_byte_size: Precision::Absent,
+        column_statistics,
+    })
 }
 
 /// Statistics of a partition column, which has one value in the whole file.
 fn constant(value: &ScalarValue, rows: Precision<usize>) -> ColumnStatistics {
     if value.is_null() {
-        return ColumnStatistics { null_count: rows, ..ColumnStatistics::new_unknown() };
+        return ColumnStatistics {
+            null_count: rows,
+            ..ColumnStatistics::new_unknown()
+        };
     }
     ColumnStatistics {
         null_count: Precision::Exact(0),
@@ -74,8 +89,12 @@ struct Column(ColumnStatistics);
 fn stated(log: &DeltaStatistics, field: &Field) -> Column {
     let name = field.name();
     let bound = |values: &Map<String, Value>, is_max| {
-        let scalar = values.get(name).and_then(|value| bound(field.data_type(), value, is_max));
-        scalar.map_or(Precision::Absent, |scalar| precise(field.data_type(), scalar))
+        let scalar = values
+            .get(name)
+            .and_then(|value| bound(field.data_type(), value, is_max));
+        scalar.map_or(Precision::Absent, |scalar| {
+            precise(field.data_type(), scalar)
+        })
     };
     let null_count = log.null_count.get(name).and_then(Value::as_u64);
     Column(ColumnStatistics {
@@ -104,7 +123,10 @@ impl Column {
                     None => self,
                 },
                 // Without a partition cell no row of the file has a position.
-                Some(_) => Self(ColumnStatistics { null_count: rows, ..self.0 }),
+                Some(_) => Self(ColumnStatistics {
+                    null_count: rows,
+                    ..self.0
+                }),
                 None => self,
             },
             _ => self,
@@ -151,12 +173,20 @@ fn bound(kind: &DataType, value: &Value, is_max: bool) -> Option<ScalarValue> {
         DataType::Utf8 => Some(value.as_str()?.into()),
         DataType::Date32 => {
             let date: NaiveDate = value.as_str()?.parse().ok()?;
-            let days = date.signed_duration_since(DateTime::UNIX_EPOCH.date_naive()).num_days();
+            let days = date
+                .signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
+                .num_days();
             Some(ScalarValue::Date32(Some(i32::try_from(days).ok()?)))
         }
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            let micros = DateTime::parse_from_rfc3339(value.as_str()?).ok()?.timestamp_micros();
-            Some(timestamp(if is_max { micros + TRUNCATED_US } else { micros }))
+            let micros = DateTime::parse_from_rfc3339(value.as_str()?)
+                .ok()?
+                .timestamp_micros();
+            Some(timestamp(if is_max {
+                micros + TRUNCATED_US
+            } else {
+                micros
+            }))
         }
         // Floats order NaN differently from writer to writer; nothing prunes by the other types.
         _ => None,
@@ -168,7 +198,10 @@ mod tests {
     use super::*;
 
     fn column(statistics: &Statistics, table: Table, name: &str) -> ColumnStatistics {
-        let index = table.schema().index_of(name).expect("a column of the table");
+        let index = table
+            .schema()
+            .index_of(name)
+            .expect("a column of the table");
         statistics.column_statistics[index].clone()
     }
 
@@ -181,8 +214,14 @@ mod tests {
         let partition = [date("2026-11-24"), "821fb7fffffffff".into()];
         let statistics = of_file(Table::Declines, &partition, None).expect("readable");
         let time = column(&statistics, Table::Declines, "event_time");
-        assert_eq!(time.min_value, Precision::Inexact(timestamp(1_795_478_400_000_000)));
-        assert_eq!(time.max_value, Precision::Inexact(timestamp(1_795_564_799_999_999)));
+        assert_eq!(
+            time.min_value,
+            Precision::Inexact(timestamp(1_795_478_400_000_000))
+        );
+        assert_eq!(
+            time.max_value,
+            Precision::Inexact(timestamp(1_795_564_799_999_999))
+        );
         let cell = column(&statistics, Table::Declines, "cell_r9");
         let (first, last) =
             stored_cell_range("821fb7fffffffff".parse().expect("a cell")).expect("a coarse cell");
@@ -208,7 +247,10 @@ mod tests {
         let partition = [date("2026-11-24"), ScalarValue::Utf8(None)];
         let statistics = of_file(Table::Declines, &partition, Some(json)).expect("readable");
         let time = column(&statistics, Table::Declines, "event_time");
-        assert_eq!(time.max_value, Precision::Inexact(timestamp(1_795_514_400_123_999)));
+        assert_eq!(
+            time.max_value,
+            Precision::Inexact(timestamp(1_795_514_400_123_999))
+        );
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub struct Counters {
 
 #[derive(Debug, Clone, Copy)]
 pub struct HeartbeatRow {
+    pub interval_s: u32,
     pub counters: Counters,
     pub stored: u16,
     pub oldest_stored_s: u32,

@@ -235,6 +235,7 @@ impl State {
         let oldest_ms = self.stored.first().map_or(at_ms, |row| row.event_ms);
         let battery = terminal.model().battery;
         let payload = Payload::Heartbeat(HeartbeatRow {
+            interval_s: context.fleet.heartbeat_interval_s,
             counters,
             stored: self.stored.len() as u16,
             oldest_stored_s: seconds(at_ms - oldest_ms),
@@ -342,6 +343,10 @@ impl State {
 
     /// The network is back: what was stored is sent in its order.
     fn recover(&mut self, context: &mut Context<'_>, at_ms: i64) {
+        if !self.powered {
+            self.outage_end_ms = self.next_hour_ms;
+            return;
+        }
         self.outage_start_ms = NEVER;
         self.outage_end_ms = NEVER;
         let first_ms = at_ms + 1_500 + (self.dice.unit() * 20_000.0) as i64;

@@ -126,7 +126,11 @@ fn valid_pan() -> impl Strategy<Value = String> {
         let mut digits = format!("{prefix}{filler}");
         digits.truncate(length - 1);
         let check = (b'0'..=b'9').map(char::from).find(|check| {
-            let digits: Vec<u8> = digits.bytes().chain([*check as u8]).map(|byte| byte - b'0').collect();
+            let digits: Vec<u8> = digits
+                .bytes()
+                .chain([*check as u8])
+                .map(|byte| byte - b'0')
+                .collect();
             passes_luhn(&digits)
         });
         digits.push(check.expect("one of ten digits completes the sum"));

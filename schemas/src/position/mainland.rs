@@ -67,7 +67,11 @@ impl Outline {
     }
 
     fn add(&mut self, one: (f64, f64), other: (f64, f64)) {
-        let (south, north) = if one.0 <= other.0 { (one, other) } else { (other, one) };
+        let (south, north) = if one.0 <= other.0 {
+            (one, other)
+        } else {
+            (other, one)
+        };
         let inside = "a corner lies between the southernmost and the northernmost";
         let (first, last) = (
             self.band(south.0).expect(inside),
@@ -88,7 +92,9 @@ impl Outline {
         let Some(band) = self.band(place.lat()) else {
             return false;
         };
-        let west = self.bands[band].iter().filter(|side| side.is_west_of(place));
+        let west = self.bands[band]
+            .iter()
+            .filter(|side| side.is_west_of(place));
         west.count() % 2 == 1
     }
 }

@@ -3,12 +3,19 @@ use crate::EventKind;
 
 fn contract_symbols(column: &str) -> Vec<String> {
     let signal = EventKind::Signal.contract();
-    signal.field(column).expect("a signal column").symbols.clone()
+    signal
+        .field(column)
+        .expect("a signal column")
+        .symbols
+        .clone()
 }
 
 #[test]
 fn names_are_those_of_the_contract() {
-    assert_eq!(Rat::ALL.map(|rat| rat.to_string()).to_vec(), contract_symbols("rat"));
+    assert_eq!(
+        Rat::ALL.map(|rat| rat.to_string()).to_vec(),
+        contract_symbols("rat")
+    );
     let kinds = IndexKind::ALL.map(|kind| kind.to_string()).to_vec();
     assert_eq!(kinds, contract_symbols("raw_kind"));
     for rat in Rat::ALL {
@@ -27,15 +34,30 @@ fn the_contract_states_the_widest_range_of_all_rats() {
             .into_iter()
             .filter_map(|rat| valid_range(rat, quantity))
             .collect();
-        let low = ranges.iter().map(|range| *range.start()).fold(f32::INFINITY, f32::min);
-        let high = ranges.iter().map(|range| *range.end()).fold(f32::NEG_INFINITY, f32::max);
+        let low = ranges
+            .iter()
+            .map(|range| *range.start())
+            .fold(f32::INFINITY, f32::min);
+        let high = ranges
+            .iter()
+            .map(|range| *range.end())
+            .fold(f32::NEG_INFINITY, f32::max);
         assert_eq!(quantity.widest_range(), low..=high, "{quantity}");
         let field = signal.field(quantity.column()).expect("a signal column");
-        assert_eq!(field.range, (Some(low.into()), Some(high.into())), "{quantity}");
+        assert_eq!(
+            field.range,
+            (Some(low.into()), Some(high.into())),
+            "{quantity}"
+        );
     }
     for number in CellNumber::ALL {
-        let ranges = Rat::ALL.into_iter().filter_map(|rat| valid_number_range(rat, number));
-        let high = ranges.map(|range| *range.end()).max().expect("some rat has it");
+        let ranges = Rat::ALL
+            .into_iter()
+            .filter_map(|rat| valid_number_range(rat, number));
+        let high = ranges
+            .map(|range| *range.end())
+            .max()
+            .expect("some rat has it");
         let field = signal.field(number.column()).expect("a signal column");
         assert_eq!(field.range.1, Some(high as f64), "{}", number.column());
     }
@@ -91,7 +113,11 @@ fn a_value_is_judged_by_its_rat() {
         (Rat::Nr, Quantity::Sinr, 40.0, Valid),
         (Rat::Lte, Quantity::Sinr, 40.0, OutOfRange),
     ] {
-        assert_eq!(check(rat, quantity, value), expected, "{rat} {quantity} {value}");
+        assert_eq!(
+            check(rat, quantity, value),
+            expected,
+            "{rat} {quantity} {value}"
+        );
     }
 }
 
@@ -110,7 +136,11 @@ fn a_cell_number_is_judged_by_its_rat() {
         (Rat::Lte, CellNumber::Pci, 504, OutOfRange),
         (Rat::Gsm, CellNumber::Pci, 5, OutOfRange),
     ] {
-        assert_eq!(check_number(rat, number, value), expected, "{rat} {number:?} {value}");
+        assert_eq!(
+            check_number(rat, number, value),
+            expected,
+            "{rat} {number:?} {value}"
+        );
     }
 }
 
@@ -151,7 +181,13 @@ fn every_index_reads_inside_its_rats_range_and_intervals_join() {
     for kind in IndexKind::ALL {
         let mut previous_high = f32::NEG_INFINITY;
         for index in 0..=kind.last() {
-            let IndexReading::Value { quantity, low, high, middle, censored } = kind.decode(index)
+            let IndexReading::Value {
+                quantity,
+                low,
+                high,
+                middle,
+                censored,
+            } = kind.decode(index)
             else {
                 panic!("{kind} {index} has a value");
             };
@@ -160,7 +196,11 @@ fn every_index_reads_inside_its_rats_range_and_intervals_join() {
             assert_eq!(censored == Censored::No, (1..kind.last()).contains(&index));
             assert_eq!(quantity, kind.quantity());
             for rat in rats(kind) {
-                assert_eq!(check(*rat, quantity, middle), ReadingCheck::Valid, "{kind} {index}");
+                assert_eq!(
+                    check(*rat, quantity, middle),
+                    ReadingCheck::Valid,
+                    "{kind} {index}"
+                );
             }
             previous_high = high;
         }
@@ -173,7 +213,11 @@ fn only_the_kinds_own_sentinel_is_unknown() {
     for kind in IndexKind::ALL {
         assert_eq!(kind.decode(kind.unknown()), IndexReading::Unknown);
         for index in [-1, kind.last() + 1, 256, i32::MAX, i32::MIN] {
-            assert_eq!(kind.decode(index), IndexReading::OutOfRange, "{kind} {index}");
+            assert_eq!(
+                kind.decode(index),
+                IndexReading::OutOfRange,
+                "{kind} {index}"
+            );
         }
     }
     assert_eq!(IndexKind::Csq.decode(255), IndexReading::OutOfRange);

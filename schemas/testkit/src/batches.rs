@@ -25,8 +25,10 @@ pub fn json_rows(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>> {
 /// # Errors
 /// As [`json_rows`].
 pub fn sorted_rows(batches: &[RecordBatch]) -> Result<Vec<String>> {
-    let mut rows: Vec<String> =
-        json_rows(batches)?.into_iter().map(|row| Value::Object(row).to_string()).collect();
+    let mut rows: Vec<String> = json_rows(batches)?
+        .into_iter()
+        .map(|row| Value::Object(row).to_string())
+        .collect();
     rows.sort();
     Ok(rows)
 }

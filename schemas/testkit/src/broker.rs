@@ -56,7 +56,10 @@ impl Broker {
             Some(bootstrap) => {
                 wait_for_answer(&bootstrap)
                     .with_context(|| format!("brokers of {TEST_BROKERS}={bootstrap}"))?;
-                Ok(Self { bootstrap, own: None })
+                Ok(Self {
+                    bootstrap,
+                    own: None,
+                })
             }
             None => Self::own_kafka(),
         }
@@ -65,7 +68,13 @@ impl Broker {
     fn own_kafka() -> Result<Self> {
         let folder = temporary_folder()?;
         let (script, bootstrap) = start(&folder)?;
-        Ok(Self { bootstrap, own: Some(Process { script: Some(script), folder }) })
+        Ok(Self {
+            bootstrap,
+            own: Some(Process {
+                script: Some(script),
+                folder,
+            }),
+        })
     }
 
     /// Returns `host:port`, the same after a restart.
@@ -85,7 +94,10 @@ impl Broker {
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<()> {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let answers = in_runtime(async {
-            self.admin()?.create_topics([&topic], &admin_options()).await.map_err(Into::into)
+            self.admin()?
+                .create_topics([&topic], &admin_options())
+                .await
+                .map_err(Into::into)
         })?;
         all_done(answers).with_context(|| format!("cannot create topic {name}"))?;
         self.wait_for_partitions(name, partitions)
@@ -100,7 +112,10 @@ impl Broker {
         let partitions = NewPartitions::new(name, count);
         let answers = in_runtime(async {
             let options = admin_options();
-            self.admin()?.create_partitions([&partitions], &options).await.map_err(Into::into)
+            self.admin()?
+                .create_partitions([&partitions], &options)
+                .await
+                .map_err(Into::into)
         })?;
         all_done(answers).with_context(|| format!("cannot add partitions to {name}"))?;
         self.wait_for_partitions(name, total)
@@ -112,7 +127,10 @@ impl Broker {
     /// When the topic is unknown.
     pub fn delete_topic(&self, name: &str) -> Result<()> {
         let answers = in_runtime(async {
-            self.admin()?.delete_topics(&[name], &admin_options()).await.map_err(Into::into)
+            self.admin()?
+                .delete_topics(&[name], &admin_options())
+                .await
+                .map_err(Into::into)
         })?;
         all_done(answers).with_context(|| format!("cannot delete topic {name}"))
     }
@@ -123,7 +141,10 @@ impl Broker {
     /// When the broker is not ours to kill, or is down already.
     pub fn kill9(&mut self) -> Result<()> {
         let process = self.process()?;
-        let script = process.script.take().context("the broker is down already")?;
+        let script = process
+            .script
+            .take()
+            .context("the broker is down already")?;
         let pid = fs::read_to_string(process.folder.join("pid")).context("cannot read its pid")?;
         let status = Command::new("kill").args(["-9", pid.trim()]).status()?;
         ensure!(status.success(), "cannot kill process {}", pid.trim());
@@ -141,26 +162,40 @@ impl Broker {
         let process = self.process()?;
         let (script, bootstrap) = start(&process.folder)?;
         process.script = Some(script);
-        ensure!(bootstrap == self.bootstrap, "the broker came back at {bootstrap}");
+        ensure!(
+            bootstrap == self.bootstrap,
+            "the broker came back at {bootstrap}"
+        );
         Ok(())
     }
 
     fn process(&mut self) -> Result<&mut Process> {
         self.own.as_mut().with_context(|| {
-            format!("the brokers of {TEST_BROKERS} cannot be killed or restarted by a test: unset it")
+            format!(
+                "the brokers of {TEST_BROKERS} cannot be killed or restarted by a test: unset it"
+            )
         })
     }
 
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
-        Ok(ClientConfig::new().set("bootstrap.servers", &self.bootstrap).create()?)
+        Ok(ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .create()?)
     }
 
     fn wait_for_partitions(&self, topic: &str, partitions: i32) -> Result<()> {
         let client = client(&self.bootstrap)?;
         until(|| {
             let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
-            let led = metadata.topics()[0].partitions().iter().filter(|p| p.leader() >= 0).count();
-            ensure!(i64::try_from(led)? == i64::from(partitions), "{led} partitions have a leader");
+            let led = metadata.topics()[0]
+                .partitions()
+                .iter()
+                .filter(|p| p.leader() >= 0)
+                .count();
+            ensure!(
+                i64::try_from(led)? == i64::from(partitions),
+                "{led} partitions have a leader"
+            );
             Ok(())
         })
         .with_context(|| format!("topic {topic} should have {partitions} partitions"))
@@ -177,11 +212,16 @@ impl Drop for Process {
 
 /// The folder outlives us on purpose: the script removes it once the broker is down.
 pub(crate) fn temporary_folder() -> Result<PathBuf> {
-    Ok(tempfile::Builder::new().prefix("notspot-test-").tempdir()?.keep())
+    Ok(tempfile::Builder::new()
+        .prefix("notspot-test-")
+        .tempdir()?
+        .keep())
 }
 
 fn start(folder: &Path) -> Result<(Script, String)> {
-    let data = folder.to_str().context("the temporary folder's name is not UTF-8")?;
+    let data = folder
+        .to_str()
+        .context("the temporary folder's name is not UTF-8")?;
     let arguments = ["--data", data, "--remove-data", "--no-topics"];
     let mut script = Script::spawn("start", &arguments, folder)?;
     let bootstrap = script.wait_for(&folder.join("bootstrap"))?;
@@ -189,20 +229,30 @@ fn start(folder: &Path) -> Result<(Script, String)> {
     Ok((script, bootstrap))
 }
 
-#[expect(clippy::disallowed_methods, reason = "which broker to test on is the environment's choice")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which broker to test on is the environment's choice"
+)]
 fn named_brokers() -> Option<String> {
-    std::env::var(TEST_BROKERS).ok().filter(|value| !value.trim().is_empty())
+    std::env::var(TEST_BROKERS)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
 }
 
 fn client(bootstrap: &str) -> Result<BaseConsumer> {
-    Ok(ClientConfig::new().set("bootstrap.servers", bootstrap).create()?)
+    Ok(ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .create()?)
 }
 
 fn wait_for_answer(bootstrap: &str) -> Result<()> {
     let client = client(bootstrap)?;
     until(|| {
         let metadata = client.fetch_metadata(None, REQUEST_TIMEOUT)?;
-        ensure!(!metadata.brokers().is_empty(), "no broker is registered yet");
+        ensure!(
+            !metadata.brokers().is_empty(),
+            "no broker is registered yet"
+        );
         Ok(())
     })
     .with_context(|| format!("{bootstrap} does not answer"))
@@ -222,7 +272,9 @@ fn until(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
 
 fn admin_options() -> AdminOptions {
     let timeout = Some(Duration::from_secs(30));
-    AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
+    AdminOptions::new()
+        .request_timeout(timeout)
+        .operation_timeout(timeout)
 }
 
 fn all_done(answers: Vec<rdkafka::admin::TopicResult>) -> Result<()> {
@@ -238,7 +290,10 @@ fn all_done(answers: Vec<rdkafka::admin::TopicResult>) -> Result<()> {
 fn in_runtime<T: Send>(request: impl Future<Output = Result<T>> + Send) -> Result<T> {
     thread::scope(|scope| {
         let worker = scope.spawn(|| {
-            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(request)
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?
+                .block_on(request)
         });
         worker.join().expect("the request does not panic")
     })

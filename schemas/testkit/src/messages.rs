@@ -1,5 +1,6 @@
 //! Messages onto a topic, one by one or many, each acknowledged by the broker.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -8,7 +9,6 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, Message as _};
 use serde_json::Value;
-use std::sync::Mutex;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,7 +65,9 @@ pub fn produce(
     payload: &[u8],
     timestamp_ms: i64,
 ) -> Result<i64> {
-    let message = Message::new(key, payload).to_partition(partition).at(timestamp_ms);
+    let message = Message::new(key, payload)
+        .to_partition(partition)
+        .at(timestamp_ms);
     let offsets = produce_all(bootstrap, topic, &[message])?;
     Ok(offsets[0].1)
 }
@@ -89,7 +91,9 @@ pub fn produce_all(bootstrap: &str, topic: &str, messages: &[Message]) -> Result
             .with_context(|| format!("message {index} for {topic}"))?;
         producer.poll(Duration::ZERO);
     }
-    producer.flush(PATIENCE).with_context(|| format!("messages for {topic} at {bootstrap}"))?;
+    producer
+        .flush(PATIENCE)
+        .with_context(|| format!("messages for {topic} at {bootstrap}"))?;
     let receipts = producer.context().0.lock().expect("no callback panics");
     receipts
         .iter()
@@ -116,7 +120,10 @@ fn record<'a>(
 }
 
 /// What the broker said of each message, by its index.
-struct Receipts(Mutex<Vec<Option<Result<(i32, i64), String>>>>);
+struct Receipts(Mutex<Vec<Option<Receipt>>>);
+
+/// The message's partition and offset, or why it was not acknowledged.
+type Receipt = Result<(i32, i64), String>;
 
 impl ClientContext for Receipts {}
 

@@ -27,7 +27,8 @@ pub struct Registry {
 /// When it cannot be had, saying what is missing.
 pub fn shared_registry() -> &'static Registry {
     static SHARED: OnceLock<Registry> = OnceLock::new();
-    SHARED.get_or_init(|| Registry::start().unwrap_or_else(|error| panic!("no registry: {error:#}")))
+    SHARED
+        .get_or_init(|| Registry::start().unwrap_or_else(|error| panic!("no registry: {error:#}")))
 }
 
 impl Registry {
@@ -38,11 +39,19 @@ impl Registry {
     pub fn start() -> Result<Self> {
         let folder = temporary_folder()?;
         let (log, ready) = (folder.join("log"), folder.join("url"));
-        let text = |path: &PathBuf| path.to_str().map(str::to_owned).context("path is not UTF-8");
+        let text = |path: &PathBuf| {
+            path.to_str()
+                .map(str::to_owned)
+                .context("path is not UTF-8")
+        };
         let arguments = ["--log", &text(&log)?, "--ready-file", &text(&ready)?];
         let mut script = Script::spawn("registry", &arguments, &folder)?;
         let url = script.wait_for(&ready)?;
-        Ok(Self { url, folder, script: Some(script) })
+        Ok(Self {
+            url,
+            folder,
+            script: Some(script),
+        })
     }
 
     /// Returns the base URL of the Confluent API, without a slash at the end.
@@ -57,7 +66,9 @@ impl Registry {
     pub fn register(&self, subject: &str, avro: &str) -> Result<i32> {
         let body = json!({"schema": avro}).to_string();
         let answer = self.request("POST", &format!("/subjects/{subject}/versions"), &body)?;
-        let id = answer["id"].as_i64().with_context(|| format!("no id in {answer}"))?;
+        let id = answer["id"]
+            .as_i64()
+            .with_context(|| format!("no id in {answer}"))?;
         Ok(i32::try_from(id)?)
     }
 
@@ -66,7 +77,11 @@ impl Registry {
     /// # Errors
     /// When the registry does not answer.
     pub fn subjects(&self) -> Result<Vec<String>> {
-        Ok(serde_json::from_value(self.request("GET", "/subjects", "")?)?)
+        Ok(serde_json::from_value(self.request(
+            "GET",
+            "/subjects",
+            "",
+        )?)?)
     }
 
     /// Returns the Avro text of a schema.
@@ -75,7 +90,10 @@ impl Registry {
     /// When the id is unknown.
     pub fn schema(&self, id: i32) -> Result<String> {
         let answer = self.request("GET", &format!("/schemas/ids/{id}"), "")?;
-        Ok(answer["schema"].as_str().context("an answer without a schema")?.to_owned())
+        Ok(answer["schema"]
+            .as_str()
+            .context("an answer without a schema")?
+            .to_owned())
     }
 
     /// Stops the registry; its URL stays known, and nothing answers there.
@@ -85,7 +103,10 @@ impl Registry {
 
     /// HTTP 1.0, so that the answer is never chunked and ends with the connection.
     fn request(&self, method: &str, path: &str, body: &str) -> Result<Value> {
-        let rest = self.url.strip_prefix("http://").context("the registry speaks plain HTTP")?;
+        let rest = self
+            .url
+            .strip_prefix("http://")
+            .context("the registry speaks plain HTTP")?;
         let (host, base) = rest.split_once('/').context("the URL has a path")?;
         let mut stream = TcpStream::connect(host).with_context(|| format!("registry {host}"))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -97,9 +118,14 @@ impl Registry {
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .context("an answer without a body")?;
         let status = head.split_whitespace().nth(1).unwrap_or_default();
-        ensure!(status == "200", "registry answered {status} to {method} {path}: {body}");
+        ensure!(
+            status == "200",
+            "registry answered {status} to {method} {path}: {body}"
+        );
         Ok(serde_json::from_str(body)?)
     }
 }

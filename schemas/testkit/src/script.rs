@@ -25,7 +25,9 @@ pub(crate) struct Script {
 impl Script {
     /// Runs a script of `deploy/broker`; what it complains about goes to `folder/script.log`.
     pub(crate) fn spawn(name: &str, arguments: &[&str], folder: &Path) -> Result<Self> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/broker").join(name);
+        let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../deploy/broker")
+            .join(name);
         let messages = folder.join("script.log");
         let log = File::create(&messages)
             .with_context(|| format!("cannot create {}", messages.display()))?;
@@ -48,11 +50,17 @@ impl Script {
                 return Ok(text.trim().to_owned());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("the service ended with {status} while starting: {}", self.complaints());
+                bail!(
+                    "the service ended with {status} while starting: {}",
+                    self.complaints()
+                );
             }
             thread::sleep(POLL);
         }
-        bail!("the service did not start within {PATIENCE:?}: {}", self.complaints())
+        bail!(
+            "the service did not start within {PATIENCE:?}: {}",
+            self.complaints()
+        )
     }
 
     /// Waits for the end of a script whose service has died.

@@ -30,8 +30,17 @@ pub struct SecureKafka {
 /// When Java, Maven or the artifacts are missing, or the broker does not answer.
 pub fn secure_kafka() -> Result<SecureKafka> {
     let folder = temporary_folder()?;
-    let data = folder.to_str().context("the temporary folder's name is not UTF-8")?;
-    let arguments = ["--data", data, "--remove-data", "--sasl", "--partitions", "2"];
+    let data = folder
+        .to_str()
+        .context("the temporary folder's name is not UTF-8")?;
+    let arguments = [
+        "--data",
+        data,
+        "--remove-data",
+        "--sasl",
+        "--partitions",
+        "2",
+    ];
     let mut script = Script::spawn("start", &arguments, &folder)?;
     let bootstrap = script.wait_for(&folder.join("bootstrap"))?;
     let credentials = fs::read_to_string(folder.join("secrets/credentials"))?;

@@ -35,7 +35,11 @@ fn every_event_decodes_strictly_into_the_wire_schema_and_back() {
 
 #[test]
 fn overrides_replace_add_and_remove_fields() {
-    let event = events::signal("T-1", NOON_MS, json!({"rat": "gsm", "rsrp_dbm": null, "seq": 7}));
+    let event = events::signal(
+        "T-1",
+        NOON_MS,
+        json!({"rat": "gsm", "rsrp_dbm": null, "seq": 7}),
+    );
     assert_eq!(event["rat"], "gsm");
     assert_eq!(event["seq"], 7);
     assert!(event.get("rsrp_dbm").is_none());

@@ -6,15 +6,22 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use schemas::EventKind;
 use serde_json::json;
-use testkit::{Broker, Message, Registry, events, produce, produce_all, secure_kafka, shared_kafka};
+use testkit::{
+    Broker, Message, Registry, events, produce, produce_all, secure_kafka, shared_kafka,
+};
 
 const NOON_MS: i64 = 1_760_000_000_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn end_offset(bootstrap: &str, topic: &str, partition: i32) -> i64 {
-    let client: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a client");
-    client.fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks").1
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .create()
+        .expect("a client");
+    client
+        .fetch_watermarks(topic, partition, TIMEOUT)
+        .expect("watermarks")
+        .1
 }
 
 #[test]
@@ -47,7 +54,10 @@ fn a_killed_broker_keeps_its_messages_and_its_address() {
     let messages = vec![Message::new("T-1", "{}"); 100];
     produce_all(&address, "kept", &messages).expect("acknowledged");
     broker.kill9().expect("killed");
-    assert!(std::net::TcpStream::connect(&address).is_err(), "something still listens");
+    assert!(
+        std::net::TcpStream::connect(&address).is_err(),
+        "something still listens"
+    );
     broker.restart().expect("restarted");
     assert_eq!(broker.bootstrap(), address);
     assert_eq!(end_offset(&address, "kept", 0), 100);
@@ -63,14 +73,22 @@ fn the_secure_broker_admits_its_user_and_nobody_else() {
             .set("sasl.mechanism", "SCRAM-SHA-512")
             .set("sasl.username", &kafka.username)
             .set("sasl.password", password)
-            .set("ssl.ca.location", kafka.ca_pem_path.to_str().expect("UTF-8"))
+            .set(
+                "ssl.ca.location",
+                kafka.ca_pem_path.to_str().expect("UTF-8"),
+            )
             .create()
             .expect("a client")
     };
     let topic = EventKind::Decline.topic();
     let admitted = client(&kafka.password).fetch_metadata(Some(topic), TIMEOUT);
-    assert_eq!(admitted.expect("metadata").topics()[0].partitions().len(), 2);
-    client("guessed").fetch_metadata(None, Duration::from_secs(5)).expect_err("wrong password");
+    assert_eq!(
+        admitted.expect("metadata").topics()[0].partitions().len(),
+        2
+    );
+    client("guessed")
+        .fetch_metadata(None, Duration::from_secs(5))
+        .expect_err("wrong password");
 }
 
 #[test]
@@ -82,7 +100,12 @@ fn the_registry_gives_back_what_was_registered_under_its_id() {
         assert_eq!(registry.schema(id).expect("a schema"), avro);
         assert_eq!(registry.register(&kind.subject(), avro).expect("an id"), id);
     }
-    assert_eq!(registry.subjects().expect("subjects").len(), EventKind::ALL.len());
+    assert_eq!(
+        registry.subjects().expect("subjects").len(),
+        EventKind::ALL.len()
+    );
     registry.stop();
-    registry.subjects().expect_err("a stopped registry does not answer");
+    registry
+        .subjects()
+        .expect_err("a stopped registry does not answer");
 }

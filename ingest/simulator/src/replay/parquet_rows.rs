@@ -2,7 +2,7 @@
 
 use std::io;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use bytes::Bytes;
@@ -51,7 +51,7 @@ impl ParquetRows {
 }
 
 fn texts(batch: &RecordBatch) -> io::Result<Vec<StringArray>> {
-    let text = |column| {
+    let text = |column: &ArrayRef| {
         let text = cast(column, &DataType::Utf8).map_err(io::Error::other)?;
         Ok(text.as_string::<i32>().clone())
     };

@@ -1,0 +1,59 @@
+//! The command line: which commands there are. Each command's own arguments stand with it.
+
+use clap::{Parser, Subcommand};
+
+use crate::logging::LogArgs;
+use crate::{completions, demo, exit, ingest, registry, replay, report, schema, simulate, sql};
+
+/// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
+#[derive(Debug, Parser)]
+#[command(
+    name = "notspot",
+    version = env!("NOTSPOT_VERSION"),
+    after_help = exit::HELP,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate a fleet, ingest it, and show what was found beside what was planted
+    Demo(demo::DemoArgs),
+    /// Simulate a fleet's events, to Kafka or to files
+    Simulate(simulate::SimulateArgs),
+    /// Turn recorded measurements into events, to Kafka or to files
+    Replay(replay::ReplayArgs),
+    /// Terminals and merchants in the lake
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
+    /// Bring events from Kafka into the lake, exactly once
+    Ingest(Box<ingest::IngestArgs>),
+    /// Ask the lake in SQL
+    Sql(sql::SqlArgs),
+    /// Run a ready report over the lake
+    Report(report::ReportArgs),
+    /// Print the contract of an event
+    Schema(schema::SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Returns what is logged when nothing else is asked for.
+    pub const fn usual_log(&self) -> &'static str {
+        match self {
+            Self::Ingest(_) => "warn,notspot=info,notspot_ingest=info",
+            _ => "warn,notspot=info,notspot_ingest=warn,librdkafka=error,rdkafka=error",
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! The ingester's settings: a TOML file, `NOTSPOT_INGEST__SECTION__KEY` variables and flags, in
+//! that order, the later winning. Unknown keys are refused and every fault is told at once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use schemas::EventKind;
+use serde::{Deserialize, Serialize};
+
+use crate::flush::Limits;
+
+/// Prefix of the environment variables that override the file.
+pub const ENVIRONMENT_PREFIX: &str = "NOTSPOT_INGEST__";
+
+/// Settings of `notspot ingest`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// Folder of the lake.
+    pub lake: String,
+    /// Consumer group; also names the positions in the lake.
+    pub group: String,
+    /// Raised by an operator when a topic was recreated or is to be read again.
+    pub epoch: u32,
+    /// How to reach Kafka.
+    pub kafka: KafkaConfig,
+    /// What is read from where.
+    pub topics: BTreeMap<EventName, TopicConfig>,
+    /// Where schema ids are looked up.
+    pub schema_registry: RegistryConfig,
+    /// When buffered messages are written.
+    pub flush: FlushConfig,
+    /// What is refused.
+    pub validation: ValidationConfig,
+    /// Metrics and health.
+    pub http: HttpConfig,
+    /// Resolution of `partition_cell` for a lake that does not exist yet, 0 to 4.
+    pub partition_resolution: u8,
+    /// Stops when everything that was there at the start has been committed.
+    pub until_end: bool,
+}
+
+/// Name of an event kind as a key of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are those of EventKind")]
+pub enum EventName {
+    Heartbeat,
+    Signal,
+    Decline,
+}
+
+impl From<EventName> for EventKind {
+    fn from(name: EventName) -> Self {
+        match name {
+            EventName::Heartbeat => Self::Heartbeat,
+            EventName::Signal => Self::Signal,
+            EventName::Decline => Self::Decline,
+        }
+    }
+}
+
+/// Connection to Kafka.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// `host:port`, several separated by commas.
+    pub brokers: String,
+    /// How the connection is secured.
+    pub security: Security,
+    /// SASL mechanism, for the `sasl_…` securities.
+    pub sasl_mechanism: Option<SaslMechanism>,
+    /// SASL user.
+    pub sasl_username: Option<String>,
+    /// File that holds the SASL password.
+    pub sasl_password_file: Option<String>,
+    /// The SASL password itself; meant for the environment, never for the file.
+    pub sasl_password: Option<String>,
+    /// PEM file of the authority that signed the brokers' certificates.
+    pub tls_ca_file: Option<String>,
+    /// PEM file of the client's certificate.
+    pub tls_certificate_file: Option<String>,
+    /// PEM file of the client's key.
+    pub tls_key_file: Option<String>,
+    /// Longest wait for the broker's first answer.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Bound of the client's own queue of fetched messages.
+    pub queue_limit: ByteSize,
+    /// Further librdkafka properties; those the protocol depends on are refused.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How the connection to Kafka is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Neither encrypted nor authenticated.
+    Plaintext,
+    /// Encrypted.
+    Tls,
+    /// Authenticated, not encrypted.
+    SaslPlaintext,
+    /// Authenticated and encrypted.
+    SaslTls,
+}
+
+/// SASL mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+pub enum SaslMechanism {
+    /// Password in the clear: only over TLS.
+    Plain,
+    /// Salted challenge, SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// Salted challenge, SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+/// One topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    /// Name of the topic.
+    pub name: String,
+    /// How its messages are encoded.
+    pub encoding: Encoding,
+}
+
+/// Wire encoding of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// One JSON object a message.
+    Json,
+    /// Avro in Confluent framing.
+    Avro,
+}
+
+/// Where schema ids are looked up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Address of a Confluent-compatible registry; without it the embedded contracts' ids count.
+    pub url: Option<String>,
+}
+
+/// When buffered messages are written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlushConfig {
+    /// Buffered payload that makes a flush due.
+    pub max_size: ByteSize,
+    /// Age of the oldest buffered message that makes a flush due.
+    #[serde(with = "humantime_serde")]
+    pub max_age: Duration,
+    /// Longest time a stop may take.
+    #[serde(with = "humantime_serde")]
+    pub stop_deadline: Duration,
+}
+
+/// What is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationConfig {
+    /// Largest message.
+    pub max_message_size: ByteSize,
+    /// How far in the future an event may lie.
+    #[serde(with = "humantime_serde")]
+    pub max_future: Duration,
+    /// How old an event may be.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+}
+
+/// Metrics and health.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Whether `/metrics`, `/livez` and `/readyz` are served.
+    pub enabled: bool,
+    /// Address to listen on; loopback unless told otherwise.
+    pub listen: SocketAddr,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        let topic = |kind: EventKind| TopicConfig {
+            name: kind.topic().to_owned(),
+            encoding: Encoding::Json,
+        };
+        Self {
+            lake: "lake".into(),
+            group: "notspot-ingest".into(),
+            epoch: 0,
+            kafka: KafkaConfig::default(),
+            topics: BTreeMap::from([
+                (EventName::Heartbeat, topic(EventKind::Heartbeat)),
+                (EventName::Signal, topic(EventKind::Signal)),
+                (EventName::Decline, topic(EventKind::Decline)),
+            ]),
+            schema_registry: RegistryConfig::default(),
+            flush: FlushConfig {
+                max_size: ByteSize::mib(64),
+                max_age: Duration::from_secs(60),
+                stop_deadline: Duration::from_secs(30),
+            },
+            validation: ValidationConfig {
+                max_message_size: ByteSize::kib(64),
+                max_future: Duration::from_secs(600),
+                retention: Duration::from_secs(400 * 86_400),
+            },
+            http: HttpConfig {
+                enabled: true,
+                listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            },
+            partition_resolution: schemas::lake::DEFAULT_PARTITION_RESOLUTION.into(),
+            until_end: false,
+        }
+    }
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            security: Security::Plaintext,
+            sasl_mechanism: None,
+            sasl_username: None,
+            sasl_password_file: None,
+            sasl_password: None,
+            tls_ca_file: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
+            connect_timeout: Duration::from_secs(10),
+            queue_limit: ByteSize::mib(64),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{} fault(s) in the settings:\n{}", .faults.len(), list(.faults))]
+pub struct ConfigError {
+    /// One line a fault, each naming its setting.
+    pub faults: Vec<String>,
+}
+
+fn list(faults: &[String]) -> String {
+    faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+impl IngestConfig {
+    /// Reads the settings: `file` if given, then `environment`, then `flags` (dotted key, value).
+    ///
+    /// # Errors
+    /// All faults at once: unreadable file, unknown keys, wrong types, values out of bounds.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        for (name, text) in environment {
+            if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
+                let key = key.to_ascii_lowercase().replace("__", ".");
+                figment = figment.merge((key, scalar(&text)));
+            }
+        }
+        for (key, text) in flags {
+            figment = figment.merge((key, scalar(&text)));
+        }
+        let given: Dict = figment.extract().map_err(|error| figment_faults(&error))?;
+        let mut faults = unknown_keys(&given);
+        if !faults.is_empty() {
+            return Err(ConfigError { faults });
+        }
+        let config: Self = figment.extract().map_err(|error| figment_faults(&error))?;
+        faults.extend(config.faults());
+        if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }
+    }
+
+    /// Returns every value that cannot work, each naming its setting.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |holds: bool, fault: &str| {
+            if !holds {
+                faults.push(fault.to_owned());
+            }
+        };
+        check(!self.lake.trim().is_empty(), "lake: must name a folder");
+        check(!self.group.trim().is_empty(), "group: must not be empty");
+        check(!self.kafka.brokers.trim().is_empty(), "kafka.brokers: must name host:port");
+        check(!self.topics.is_empty(), "topics: must name at least one topic");
+        check(self.partition_resolution <= 4, "partition_resolution: must be 0 to 4");
+        check(
+            self.flush.max_size >= ByteSize::kib(64),
+            "flush.max_size: must be at least 64 KiB",
+        );
+        check(!self.flush.max_age.is_zero(), "flush.max_age: must be above zero");
+        check(
+            self.flush.max_age < MAX_POLL_INTERVAL / 2,
+            "flush.max_age: must be below 150s, or Kafka takes the partitions away",
+        );
+        check(
+            self.flush.stop_deadline < MAX_POLL_INTERVAL,
+            "flush.stop_deadline: must be below 300s",
+        );
+        check(
+            self.validation.max_message_size <= ByteSize::mib(8),
+            "validation.max_message_size: must be at most 8 MiB",
+        );
+        faults.extend(self.kafka.faults());
+        faults
+    }
+
+    /// Returns the settings as TOML with every secret replaced.
+    pub fn redacted_toml(&self) -> String {
+        let mut shown = self.clone();
+        if shown.kafka.sasl_password.is_some() {
+            shown.kafka.sasl_password = Some("<redacted>".into());
+        }
+        for (key, value) in &mut shown.kafka.properties {
+            if key.contains("password") || key.contains("secret") {
+                *value = "<redacted>".into();
+            }
+        }
+        toml::to_string(&shown).expect("settings are plain TOML values")
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_bytes: self.flush.max_size.as_u64(), max_age: self.flush.max_age }
+    }
+}
+
+/// librdkafka's `max.poll.interval.ms`: a flush runs between two polls.
+pub(crate) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Properties the commit protocol depends on.
+const RESERVED_PROPERTIES: [&str; 8] = [
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.partition.eof",
+    "group.id",
+    "isolation.level",
+    "partition.assignment.strategy",
+];
+
+impl KafkaConfig {
+    fn faults(&self) -> Vec<String> {
+        let mut faults: Vec<String> = self
+            .properties
+            .keys()
+            .filter(|key| RESERVED_PROPERTIES.contains(&key.as_str()))
+            .map(|key| format!("kafka.properties.{key}: is set by the ingester"))
+            .collect();
+        let sasl = matches!(self.security, Security::SaslPlaintext | Security::SaslTls);
+        if sasl {
+            let needed = [
+                (self.sasl_mechanism.is_none(), "kafka.sasl_mechanism"),
+                (self.sasl_username.is_none(), "kafka.sasl_username"),
+                (
+                    self.sasl_password.is_none() && self.sasl_password_file.is_none(),
+                    "kafka.sasl_password_file",
+                ),
+            ];
+            let missing = needed.iter().filter(|(missing, _)| *missing);
+            faults.extend(missing.map(|(_, key)| format!("{key}: needed for SASL")));
+        }
+        let files = [
+            ("kafka.sasl_password_file", &self.sasl_password_file),
+            ("kafka.tls_ca_file", &self.tls_ca_file),
+            ("kafka.tls_certificate_file", &self.tls_certificate_file),
+            ("kafka.tls_key_file", &self.tls_key_file),
+        ];
+        for (key, file) in files {
+            if let Some(file) = file
+                && let Err(error) = std::fs::metadata(file)
+            {
+                faults.push(format!("{key}: {file}: {error}"));
+            }
+        }
+        faults
+    }
+
+    /// Returns the SASL password, from the setting or its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn password(&self) -> std::io::Result<Option<String>> {
+        match (&self.sasl_password, &self.sasl_password_file) {
+            (Some(password), _) => Ok(Some(password.clone())),
+            (None, Some(file)) => {
+                Ok(Some(std::fs::read_to_string(file)?.trim_end().to_owned()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Numbers and truth values stay what they look like; all else is text.
+fn scalar(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return Value::from(number);
+    }
+    match text {
+        "true" => Value::from(true),
+        "false" => Value::from(false),
+        _ => Value::from(text),
+    }
+}
+
+fn figment_faults(error: &figment::Error) -> ConfigError {
+    let faults = error.clone().into_iter().map(|fault| {
+        let path = fault.path.join(".");
+        let source = fault.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
+        match (path.is_empty(), source) {
+            (false, Some(source)) => format!("{path}: {} ({source})", fault.kind),
+            (false, None) => format!("{path}: {}", fault.kind),
+            (true, Some(source)) => format!("{source}: {}", fault.kind),
+            (true, None) => fault.kind.to_string(),
+        }
+    });
+    ConfigError { faults: faults.collect() }
+}
+
+/// Compares the keys given with those of the defaults, so that all typos show at once.
+fn unknown_keys(given: &Dict) -> Vec<String> {
+    let known = Figment::from(Serialized::defaults(IngestConfig::default()))
+        .extract::<Dict>()
+        .expect("the defaults are a table");
+    let mut unknown = Vec::new();
+    collect_unknown("", given, &known, &mut unknown);
+    unknown
+}
+
+fn collect_unknown(path: &str, given: &Dict, known: &Dict, unknown: &mut Vec<String>) {
+    for (key, value) in given {
+        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        if here == "kafka.properties" {
+            continue;
+        }
+        match (value, known.get(key)) {
+            (_, None) => unknown.push(format!("{here}: no such setting")),
+            (Value::Dict(_, given), Some(Value::Dict(_, known))) => {
+                collect_unknown(&here, given, known, unknown);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&str, &str)]) -> Result<IngestConfig, ConfigError> {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        IngestConfig::load(None, [], flags)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment() {
+        let environment = [
+            ("NOTSPOT_INGEST__KAFKA__BROKERS".to_owned(), "a:1".to_owned()),
+            ("NOTSPOT_INGEST__GROUP".to_owned(), "nightly".to_owned()),
+        ];
+        let flags = [("kafka.brokers".to_owned(), "b:2".to_owned())];
+        let config = IngestConfig::load(None, environment, flags).expect("valid settings");
+        assert_eq!((config.kafka.brokers.as_str(), config.group.as_str()), ("b:2", "nightly"));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let unknown = load(&[("kafka.broker", "x:1"), ("flsh.max_age", "1s")]);
+        let faults = unknown.expect_err("both keys are unknown").faults;
+        assert_eq!(faults, ["flsh: no such setting", "kafka.broker: no such setting"]);
+        let wrong = load(&[
+            ("partition_resolution", "7"),
+            ("kafka.security", "sasl_tls"),
+            ("flush.max_age", "10m"),
+        ]);
+        assert_eq!(wrong.expect_err("five faults").faults.len(), 5);
+    }
+
+    #[test]
+    fn properties_the_protocol_depends_on_are_refused() {
+        let config = IngestConfig {
+            kafka: KafkaConfig {
+                properties: BTreeMap::from([("enable.auto.commit".into(), "true".into())]),
+                ..KafkaConfig::default()
+            },
+            ..IngestConfig::default()
+        };
+        assert_eq!(config.faults(), ["kafka.properties.enable.auto.commit: is set by the ingester"]);
+    }
+
+    #[test]
+    fn a_password_never_shows() {
+        let config = load(&[("kafka.sasl_password", "hunter2secret")]).expect("valid settings");
+        let shown = config.redacted_toml();
+        assert!(!shown.contains("hunter2secret") && shown.contains("<redacted>"), "{shown}");
+    }
+}

@@ -1,0 +1,353 @@
+//! The checks of registry rows, and the rows as a batch of the lake. Pure: no file, no lake.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use schemas::card_data::{looks_like_pan, mask_pans};
+use schemas::lake::cell_to_i64;
+use schemas::position::to_wgs84;
+use schemas::registry::{RegistryColumn, RegistryType, file_columns};
+use schemas::{Datum, LatLon, Plmn};
+
+use super::rows::{RegistryFile, TextRow};
+use super::{Ids, LoadReport, RegistryTable, RowFault};
+
+/// A checked value.
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    Text(String),
+    Integer(i32),
+    Number(f64),
+    Date(NaiveDate),
+}
+
+/// A good row: a value for every file column, and its place where it has one.
+#[derive(Debug)]
+struct GoodRow {
+    values: Vec<Option<Value>>,
+    declared: Option<LatLon>,
+    /// On WGS-84.
+    place: Option<LatLon>,
+    origin: Origin,
+}
+
+/// Where a row was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Origin {
+    file: usize,
+    line: u64,
+}
+
+/// Rows checked so far.
+#[derive(Debug)]
+pub(super) struct Checked {
+    table: RegistryTable,
+    columns: &'static [RegistryColumn],
+    files: Vec<String>,
+    good: Vec<GoodRow>,
+    by_id: BTreeMap<String, Origin>,
+    rows_read: u64,
+    rows_bad: u64,
+    faults: Vec<RowFault>,
+}
+
+/// A fault of a row that does not know yet where the row is.
+struct Wrong<'r> {
+    column: &'r str,
+    value: &'r str,
+    reason: String,
+}
+
+impl Checked {
+    pub(super) fn new(table: RegistryTable) -> Self {
+        Self {
+            table,
+            columns: file_columns(table.table()),
+            files: Vec::new(),
+            good: Vec::new(),
+            by_id: BTreeMap::new(),
+            rows_read: 0,
+            rows_bad: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Checks the rows of a file.
+    pub(super) fn read(&mut self, file: &RegistryFile) {
+        self.files.push(file.path.clone());
+        for row in &file.rows {
+            self.rows_read += 1;
+            let origin = Origin { file: self.files.len() - 1, line: row.line };
+            match self.check(row, &origin) {
+                Ok(good) => self.good.push(good),
+                Err(faults) => {
+                    self.rows_bad += 1;
+                    self.faults.extend(faults);
+                }
+            }
+        }
+    }
+
+    fn check(&mut self, row: &TextRow, origin: &Origin) -> Result<GoodRow, Vec<RowFault>> {
+        let texts = match &row.values {
+            Ok(texts) => texts,
+            Err(reason) => {
+                let wrong = Wrong { column: "", value: "", reason: reason.clone() };
+                return Err(vec![self.fault(origin, &wrong)]);
+            }
+        };
+        let mut wrong = Vec::new();
+        let mut values = Vec::new();
+        for (column, text) in self.columns.iter().zip(texts) {
+            match checked_value(column, text) {
+                Ok(value) => values.push(value),
+                Err(reason) => {
+                    wrong.push(Wrong { column: &column.column, value: text, reason });
+                    values.push(None);
+                }
+            }
+        }
+        wrong.extend(self.repeated_id(texts));
+        let (mut declared, mut place) = (None, None);
+        if self.table == RegistryTable::Terminals && wrong.is_empty() {
+            match self.position(&values) {
+                Ok(found) => (declared, place) = found.unzip(),
+                Err((column, reason)) => {
+                    wrong.push(Wrong { column, value: self.text(texts, column), reason });
+                }
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong.iter().map(|wrong| self.fault(origin, wrong)).collect());
+        }
+        self.by_id.insert(self.text(texts, self.table.id_column()).to_owned(), origin.clone());
+        Ok(GoodRow { values, declared, place, origin: origin.clone() })
+    }
+
+    fn at(&self, column: &str) -> usize {
+        let at = self.columns.iter().position(|own| own.column == column);
+        at.expect("checks name columns of the contract")
+    }
+
+    fn text<'r>(&self, texts: &'r [String], column: &str) -> &'r str {
+        &texts[self.at(column)]
+    }
+
+    fn repeated_id<'r>(&self, texts: &'r [String]) -> Option<Wrong<'r>> {
+        let column = self.table.id_column();
+        let value = self.text(texts, column);
+        let first = self.by_id.get(value)?;
+        let reason = format!("is already in {}:{}", self.files[first.file], first.line);
+        Some(Wrong { column, value, reason })
+    }
+
+    /// Returns the declared position and the one on WGS-84, or the column at fault.
+    fn position(
+        &self,
+        values: &[Option<Value>],
+    ) -> Result<Option<(LatLon, LatLon)>, (&'static str, String)> {
+        let number = |column| match &values[self.at(column)] {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        let (lat, lon) = match (number("lat"), number("lon")) {
+            (None, None) => return Ok(None),
+            (Some(lat), Some(lon)) => (lat, lon),
+            (Some(_), None) => return Err(("lon", "is missing beside lat".into())),
+            (None, Some(_)) => return Err(("lat", "is missing beside lon".into())),
+        };
+        let Some(Value::Text(datum)) = &values[self.at("datum")] else {
+            return Err(("datum", "is missing: a position needs its datum, it is never guessed".into()));
+        };
+        let datum: Datum = datum.parse().map_err(|_| ("datum", "is unknown".into()))?;
+        let declared = LatLon::new(lat, lon).map_err(|off| ("lat", off.to_string()))?;
+        Ok(Some((declared, to_wgs84(datum, declared))))
+    }
+
+    fn fault(&self, origin: &Origin, wrong: &Wrong<'_>) -> RowFault {
+        RowFault {
+            file: self.files[origin.file].clone(),
+            line: origin.line,
+            column: wrong.column.to_owned(),
+            value: shown(wrong.value),
+            reason: wrong.reason.clone(),
+        }
+    }
+
+    /// Returns what was found; `merchants` are those the lake knows, if it knows any.
+    pub(super) fn report(&self, merchants: Option<&Ids>) -> LoadReport {
+        LoadReport {
+            table: self.table.to_string(),
+            rows_read: self.rows_read,
+            rows_loaded: self.good.len() as u64,
+            rows_bad: self.rows_bad,
+            rows_in_table: 0,
+            faults: self.faults.clone(),
+            warnings: merchants.map_or_else(Vec::new, |known| self.unknown_merchants(known)),
+        }
+    }
+
+    fn unknown_merchants(&self, known: &Ids) -> Vec<RowFault> {
+        let column = "merchant_id";
+        let at = self.at(column);
+        let unknown = self.good.iter().filter_map(|row| match &row.values[at] {
+            Some(Value::Text(id)) if !known.contains(id) => Some((row, id)),
+            _ => None,
+        });
+        unknown
+            .map(|(row, id)| {
+                let reason = "is not a merchant of the lake".to_owned();
+                self.fault(&row.origin, &Wrong { column, value: id, reason })
+            })
+            .collect()
+    }
+
+    /// Turns the good rows into a batch of the lake's table.
+    pub(super) fn into_batch(self, now: DateTime<Utc>) -> RecordBatch {
+        let schema = self.table.table().schema();
+        let columns = schema.fields().iter().map(|field| self.column(field, now)).collect();
+        RecordBatch::try_new(schema.clone(), columns)
+            .expect("columns are made with the types of the table")
+    }
+
+    fn column(&self, field: &Field, now: DateTime<Utc>) -> ArrayRef {
+        let rows = self.good.iter();
+        match field.name().as_str() {
+            "lat" => degrees(rows.map(|row| row.place.map(LatLon::lat))),
+            "lon" => degrees(rows.map(|row| row.place.map(LatLon::lon))),
+            "lat_declared" => degrees(rows.map(|row| row.declared.map(LatLon::lat))),
+            "lon_declared" => degrees(rows.map(|row| row.declared.map(LatLon::lon))),
+            "cell_r9" => {
+                let cells = rows.map(|row| row.place.map(|place| cell_to_i64(place.cell_r9())));
+                Arc::new(cells.collect::<Int64Array>())
+            }
+            "loaded_at" => {
+                let times = rows.map(|_| now.timestamp_micros());
+                let times = TimestampMicrosecondArray::from_iter_values(times);
+                Arc::new(times.with_timezone(schemas::UTC))
+            }
+            listed => self.listed(self.at(listed), field.data_type()),
+        }
+    }
+
+    fn listed(&self, at: usize, kind: &DataType) -> ArrayRef {
+        let values = self.good.iter().map(|row| row.values[at].as_ref());
+        match kind {
+            DataType::Int32 => Arc::new(values.map(integer).collect::<Int32Array>()),
+            DataType::Float64 => Arc::new(values.map(number).collect::<Float64Array>()),
+            DataType::Date32 => Arc::new(values.map(days).collect::<Date32Array>()),
+            _ => Arc::new(values.map(text).collect::<StringArray>()),
+        }
+    }
+}
+
+fn degrees(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    Arc::new(values.collect::<Float64Array>())
+}
+
+fn text(value: Option<&Value>) -> Option<&str> {
+    match value? {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn integer(value: Option<&Value>) -> Option<i32> {
+    match value? {
+        Value::Integer(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn number(value: Option<&Value>) -> Option<f64> {
+    match value? {
+        Value::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn days(value: Option<&Value>) -> Option<i32> {
+    match value? {
+        Value::Date(date) => Some(date.to_epoch_days()),
+        _ => None,
+    }
+}
+
+/// Longest part of a value a fault repeats.
+const SHOWN_CHARS: usize = 60;
+
+fn shown(value: &str) -> String {
+    let masked = mask_pans(value.as_bytes());
+    String::from_utf8_lossy(&masked).chars().take(SHOWN_CHARS).collect()
+}
+
+/// Checks one value; an empty text is none.
+fn checked_value(column: &RegistryColumn, text: &str) -> Result<Option<Value>, String> {
+    if text.is_empty() {
+        return match column.required {
+            true => Err("is missing".into()),
+            false => Ok(None),
+        };
+    }
+    match column.kind {
+        RegistryType::Text => checked_text(column, text).map(|()| Value::Text(text.to_owned())),
+        RegistryType::Integer => match text.parse() {
+            Ok(number) if in_range(column, f64::from(number)) => Ok(Value::Integer(number)),
+            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
+            Err(_) => Err("is not a whole number".into()),
+        },
+        RegistryType::Number => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && in_range(column, number) => Ok(Value::Number(number)),
+            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
+            Err(_) => Err("is not a number with a decimal point".into()),
+        },
+        RegistryType::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .map(Value::Date)
+            .map_err(|_| "is not a date of the form YYYY-MM-DD".into()),
+    }
+    .map(Some)
+}
+
+fn in_range(column: &RegistryColumn, number: f64) -> bool {
+    match column.column.as_str() {
+        "lat" => (-90.0..=90.0).contains(&number),
+        "lon" => (-180.0..=180.0).contains(&number),
+        "allowed_radius_m" => number >= 0.0,
+        "heartbeat_interval_s" => (1.0..=604_800.0).contains(&number),
+        _ => true,
+    }
+}
+
+fn checked_text(column: &RegistryColumn, text: &str) -> Result<(), String> {
+    if looks_like_pan(text) {
+        return Err("looks like a card number, which must not be kept".into());
+    }
+    let fits = match column.column.as_str() {
+        "terminal_id" | "merchant_id" => text.chars().count() <= 64,
+        "sim_plmn" => Plmn::is_valid(text),
+        "iccid_hash" => (16..=64).contains(&text.len()) && text.bytes().all(is_lower_hex),
+        "datum" => text.parse::<Datum>().is_ok(),
+        "merchant_category_code" => text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()),
+        "country_code" => text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()),
+        "time_zone" => text.parse::<chrono_tz::Tz>().is_ok(),
+        "opens_local" | "closes_local" => {
+            text.len() == 5 && NaiveTime::parse_from_str(text, "%H:%M").is_ok()
+        }
+        _ => true,
+    };
+    match (fits, column.valid.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => Err("is longer than 64 characters".into()),
+        (false, false) => Err(format!("is not valid: {}", column.valid)),
+    }
+}
+
+const fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}

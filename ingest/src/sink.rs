@@ -1,0 +1,5 @@
+//! From checked rows to a table version: owns fact files and commits; nothing else writes them.
+
+pub mod commit;
+pub mod parquet;
+pub mod table;

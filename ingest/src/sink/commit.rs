@@ -1,0 +1,123 @@
+//! Rows and positions become visible together, or not at all.
+//!
+//! A commit carries the next offset of every partition it read (`txn`). It is made from a table
+//! version in which each of those positions was where the batch began, so a second writer of the
+//! same partition meets a conflict. An unclear outcome is settled by reading the positions back.
+
+use std::time::Duration;
+
+use deltalake_core::kernel::{Action, Add, Transaction};
+use deltalake_core::protocol::SaveMode;
+use uuid::Uuid;
+
+use super::table::{LakeTable, TableError};
+
+/// The offsets of one partition that a commit covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// Name of the position in the log.
+    pub app_id: String,
+    /// First offset covered.
+    pub start: i64,
+    /// Offset after the last one covered.
+    pub end: i64,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Rows and positions are in the table.
+    Committed,
+    /// Another writer moved a position: nothing was written, the buffer is void.
+    Fenced,
+}
+
+/// Where the positions of a batch stand in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    AtStart,
+    AtEnd,
+    Elsewhere,
+}
+
+/// Attempts before the last error is returned.
+const ATTEMPTS: u32 = 8;
+
+/// Commits files with their positions, once.
+///
+/// `now_ms` fills `lastUpdated`, without which other engines drop positions.
+///
+/// # Errors
+/// When the log keeps failing; the positions then say that nothing was written.
+pub async fn commit_fenced(
+    table: &mut LakeTable,
+    adds: Vec<Add>,
+    advances: &[Advance],
+    now_ms: i64,
+) -> Result<Outcome, TableError> {
+    let batch = Uuid::new_v4().to_string();
+    let transactions: Vec<_> = advances
+        .iter()
+        .map(|a| Transaction::new_with_last_update(&a.app_id, a.end, Some(now_ms)))
+        .collect();
+    let actions: Vec<Action> = adds.into_iter().map(Action::Add).collect();
+    let mut attempt = 0;
+    // The base version must be one whose positions were read and found where the batch begins.
+    let mut standing = standing(table, advances).await?;
+    loop {
+        match standing {
+            Standing::AtStart => {}
+            Standing::AtEnd if attempt > 0 && landed(table, &batch).await => {
+                return Ok(Outcome::Committed);
+            }
+            Standing::AtEnd | Standing::Elsewhere => return Ok(Outcome::Fenced),
+        }
+        attempt += 1;
+        let metadata = vec![("notspotBatch".to_owned(), batch.clone().into())];
+        let result = table
+            .commit(actions.clone(), transactions.clone(), metadata, SaveMode::Append)
+            .await;
+        let Err(error) = result else { return Ok(Outcome::Committed) };
+        tracing::warn!(table = %table.table, attempt, %error, "commit unclear, reading positions back");
+        metrics::counter!("notspot_ingest_commit_retries_total").increment(1);
+        if attempt == ATTEMPTS {
+            return Err(table.log_error(error));
+        }
+        tokio::time::sleep(backoff(attempt, &batch)).await;
+        table.refresh().await?;
+        standing = self::standing(table, advances).await?;
+    }
+}
+
+async fn standing(table: &LakeTable, advances: &[Advance]) -> Result<Standing, TableError> {
+    let (mut at_start, mut at_end) = (true, true);
+    for advance in advances {
+        let position = table.position(&advance.app_id).await?;
+        // A partition never committed has no position, and begins where its first batch does.
+        at_start &= position.is_none_or(|position| position == advance.start);
+        at_end &= position == Some(advance.end);
+    }
+    Ok(match (at_start, at_end) {
+        (true, _) => Standing::AtStart,
+        (false, true) => Standing::AtEnd,
+        (false, false) => Standing::Elsewhere,
+    })
+}
+
+/// Whether one of the newest commits carries our batch id.
+async fn landed(table: &LakeTable, batch: &str) -> bool {
+    use futures::StreamExt;
+    let mut history = table.delta.history(Some(100));
+    while let Some(Ok(commit)) = history.next().await {
+        if commit.info.get("notspotBatch").and_then(|id| id.as_str()) == Some(batch) {
+            return true;
+        }
+    }
+    false
+}
+
+/// 50 ms doubled per attempt, spread by the batch id so that two writers do not march in step.
+fn backoff(attempt: u32, batch: &str) -> Duration {
+    let spread = u64::from(batch.bytes().fold(0_u8, u8::wrapping_add));
+    Duration::from_millis((50 << attempt.min(6)) + spread)
+}

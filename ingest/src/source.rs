@@ -1,0 +1,6 @@
+//! Kafka: the only place that knows the client, its callbacks and its offsets.
+
+pub(crate) mod consumer;
+pub(crate) mod engine;
+mod flush_topic;
+mod window;

@@ -1,0 +1,277 @@
+//! One topic's windows to one commit: decode, check, quarantine first, then rows with positions.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use chrono::{DateTime, Utc};
+use schemas::quarantine::Reason;
+use schemas::{EventKind, Table};
+
+use super::engine::{Engine, Partition};
+use crate::config::Encoding;
+use crate::decode::{self, Decoded, Refused};
+use crate::error::IngestError;
+use crate::flush::Trigger;
+use crate::sink::commit::{Advance, Outcome, commit_fenced};
+use crate::sink::parquet;
+use crate::validate::{self, Checked, Origin, Rules};
+
+/// One message of a flush.
+struct Taken<'a> {
+    origin: Origin,
+    key: Option<&'a str>,
+    payload: &'a [u8],
+}
+
+impl Engine {
+    /// Flushes the windows of `partitions`; returns those another writer took away.
+    pub(crate) async fn flush(
+        &mut self,
+        partitions: &[Partition],
+        trigger: Trigger,
+    ) -> Result<Vec<Partition>, IngestError> {
+        let mut fenced = Vec::new();
+        for kind in EventKind::ALL {
+            let mine: Vec<Partition> = partitions
+                .iter()
+                .filter(|partition| partition.0 == kind)
+                .filter(|partition| self.windows.get(partition).is_some_and(|w| w.moved()))
+                .copied()
+                .collect();
+            if !mine.is_empty() && self.flush_topic(kind, &mine, trigger).await? == Outcome::Fenced {
+                fenced.extend(mine);
+            }
+        }
+        Ok(fenced)
+    }
+
+    async fn flush_topic(
+        &mut self,
+        kind: EventKind,
+        partitions: &[Partition],
+        trigger: Trigger,
+    ) -> Result<Outcome, IngestError> {
+        let now = (self.clock)();
+        let windows = partitions.iter().map(|partition| &self.windows[partition]);
+        let taken: Vec<Taken<'_>> = windows
+            .flat_map(|window| window.messages())
+            .map(|(message, payload)| Taken {
+                origin: message.origin,
+                key: message.key.as_deref(),
+                payload,
+            })
+            .collect();
+        if self.topic(kind).encoding == Encoding::Avro {
+            let payloads: Vec<&[u8]> = taken.iter().map(|taken| taken.payload).collect();
+            let named = decode::schema_ids_of(&payloads);
+            self.ids.learn(named).await?;
+        }
+        let checked = self.accept(kind, &taken, now)?;
+        let refused = quarantine_rows(&self.topic(kind).name, &taken, &checked.refused, now)
+            .map_err(|source| IngestError::Columns { table: Table::Quarantine, source })?;
+        let advances: Vec<Advance> = partitions
+            .iter()
+            .map(|partition| {
+                let window = &self.windows[partition];
+                Advance { app_id: self.app_id(*partition), start: window.start, end: window.next }
+            })
+            .collect();
+        drop(taken);
+        for refusal in &checked.refused {
+            metrics::counter!("notspot_ingest_dead_letters_total", "reason" => refusal.reason.as_str())
+                .increment(1);
+        }
+        let quarantined = self.commit_quarantine(partitions, refused, now).await?;
+        let outcome = self.commit_facts(kind, &checked.rows, &advances, now).await?;
+        self.settle(partitions, outcome, checked.rows.num_rows(), quarantined);
+        metrics::counter!("notspot_ingest_flush_total", "trigger" => trigger.as_str()).increment(1);
+        tracing::info!(
+            table = %kind.table(), rows = checked.rows.num_rows(), quarantined,
+            trigger = trigger.as_str(), outcome = ?outcome, "flushed"
+        );
+        Ok(outcome)
+    }
+
+    fn accept(
+        &self,
+        kind: EventKind,
+        taken: &[Taken<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<Checked, IngestError> {
+        let table = kind.table();
+        let columns = |source| IngestError::Columns { table, source };
+        let limit = self.config.validation.max_message_size.as_u64();
+        let fits = |taken: &Taken<'_>| taken.payload.len() as u64 <= limit;
+        let (small, large): (Vec<usize>, Vec<usize>) =
+            (0..taken.len()).partition(|index| fits(&taken[*index]));
+        let mut refused: Vec<Refused> = large
+            .into_iter()
+            .map(|message| Refused {
+                message,
+                reason: Reason::Oversize,
+                detail: format!("{} bytes, the limit is {limit}", taken[message].payload.len()),
+            })
+            .collect();
+        let mut rows = Vec::new();
+        let rules = Rules {
+            max_future: self.config.validation.max_future,
+            retention: self.config.validation.retention,
+            partition_resolution: self.facts[&kind].partition_resolution,
+        };
+        for chunk in small.chunks(CHUNK_MESSAGES) {
+            let payloads: Vec<&[u8]> = chunk.iter().map(|index| taken[*index].payload).collect();
+            let origins: Vec<Origin> = chunk.iter().map(|index| taken[*index].origin).collect();
+            let topic = self.topic(kind);
+            let decoded: Decoded = match topic.encoding {
+                Encoding::Json => decode::decode_json(kind, &payloads),
+                Encoding::Avro => decode::decode_avro(kind, &payloads, &self.ids),
+            }
+            .map_err(columns)?;
+            let checked = validate::check(kind, &topic.name, decoded, &origins, &rules, now)
+                .map_err(columns)?;
+            rows.push(checked.rows);
+            refused.extend(
+                checked
+                    .refused
+                    .into_iter()
+                    .map(|refused| Refused { message: chunk[refused.message], ..refused }),
+            );
+        }
+        let rows = arrow::compute::concat_batches(&table.schema(), &rows).map_err(columns)?;
+        Ok(Checked { rows, refused })
+    }
+
+    async fn commit_facts(
+        &mut self,
+        kind: EventKind,
+        rows: &RecordBatch,
+        advances: &[Advance],
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, IngestError> {
+        let table = self.facts.get_mut(&kind).expect("tables of the settings are open");
+        let sorted = parquet::sort(kind.table(), rows)
+            .map_err(|source| IngestError::Columns { table: kind.table(), source })?;
+        let adds = parquet::write(table, &sorted).await?;
+        Ok(commit_fenced(table, adds, advances, now.timestamp_millis()).await?)
+    }
+
+    /// Commits refused messages under the quarantine's own positions, which never go down: a
+    /// replay that cuts its batches elsewhere adds nothing twice.
+    async fn commit_quarantine(
+        &mut self,
+        partitions: &[Partition],
+        refused: Vec<(Place, RecordBatch)>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, IngestError> {
+        if refused.is_empty() {
+            return Ok(0);
+        }
+        let mut quarantined = 0;
+        // A conflict here is another partition's ingester or our own replay: read and try again.
+        for _ in 0..QUARANTINE_ATTEMPTS {
+            self.quarantine.refresh().await?;
+            let mut advances = Vec::new();
+            let mut batches = Vec::new();
+            for partition in partitions {
+                let app_id = self.app_id(*partition);
+                let end = self.windows[partition].next;
+                let position = self.quarantine.position(&app_id).await?;
+                let new = |offset: i64| position.is_none_or(|position| offset >= position);
+                let before = batches.len();
+                for ((of, offset), row) in &refused {
+                    if *of == partition.1 && new(*offset) {
+                        batches.push(row.clone());
+                    }
+                }
+                if batches.len() > before {
+                    let start = position.unwrap_or(self.windows[partition].start);
+                    advances.push(Advance { app_id, start, end });
+                }
+            }
+            if batches.is_empty() {
+                return Ok(quarantined);
+            }
+            let columns = |source| IngestError::Columns { table: Table::Quarantine, source };
+            let rows = arrow::compute::concat_batches(&Table::Quarantine.schema(), &batches)
+                .map_err(columns)?;
+            let sorted = parquet::sort(Table::Quarantine, &rows).map_err(columns)?;
+            let adds = parquet::write(&self.quarantine, &sorted).await?;
+            quarantined = rows.num_rows();
+            let now_ms = now.timestamp_millis();
+            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await? == Outcome::Committed
+            {
+                return Ok(quarantined);
+            }
+        }
+        Err(IngestError::Worker("the quarantine's positions keep moving: is another ingester of the same group and partitions running?".into()))
+    }
+
+    fn settle(&mut self, partitions: &[Partition], outcome: Outcome, rows: usize, quarantined: usize) {
+        if outcome == Outcome::Fenced {
+            metrics::counter!("notspot_ingest_commits_total", "result" => "fenced").increment(1);
+            return;
+        }
+        for partition in partitions {
+            let window = self.windows.get_mut(partition).expect("flushed windows stay");
+            self.progress.tombstones.fetch_add(window.tombstones, Ordering::Release);
+            window.committed();
+        }
+        self.progress.rows.fetch_add(rows as u64, Ordering::Release);
+        self.progress.quarantined.fetch_add(quarantined as u64, Ordering::Release);
+        self.progress.commits.fetch_add(1, Ordering::Release);
+        metrics::counter!("notspot_ingest_commits_total", "result" => "ok").increment(1);
+        metrics::counter!("notspot_ingest_records_written_total").increment(rows as u64);
+    }
+}
+
+/// Messages decoded at once: bounds the work thrown away when one is bad.
+const CHUNK_MESSAGES: usize = 8192;
+/// Commits of the quarantine tried before the ingester stops.
+const QUARANTINE_ATTEMPTS: u32 = 8;
+
+/// Partition and offset of a refused message.
+type Place = (i32, i64);
+
+/// Returns one single-row batch a refused message, with where it came from.
+fn quarantine_rows(
+    topic: &str,
+    taken: &[Taken<'_>],
+    refused: &[Refused],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Place, RecordBatch)>, arrow::error::ArrowError> {
+    let row = |refused: &Refused| {
+        let taken = &taken[refused.message];
+        let Origin { partition, offset, time_ms } = taken.origin;
+        let masked = schemas::card_data::mask_pans(taken.payload);
+        let changed = matches!(masked, std::borrow::Cow::Owned(_));
+        let key = taken.key.map(|key| {
+            String::from_utf8_lossy(&schemas::card_data::mask_pans(key.as_bytes())).into_owned()
+        });
+        let stored = (refused.reason != Reason::Oversize).then_some(&*masked);
+        let schema_id = decode::schema_id_of(taken.payload).and_then(|id| i32::try_from(id).ok());
+        let time = |us: Option<i64>| TimestampMicrosecondArray::from(vec![us]).with_timezone(schemas::UTC);
+        let day = i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
+        let size = i64::try_from(taken.payload.len()).expect("payloads fit memory");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec![topic])),
+            Arc::new(Int32Array::from(vec![partition])),
+            Arc::new(Int64Array::from(vec![offset])),
+            Arc::new(time(time_ms.map(|ms| ms * 1000))),
+            Arc::new(StringArray::from(vec![key])),
+            Arc::new(StringArray::from(vec![refused.reason.as_str()])),
+            Arc::new(StringArray::from(vec![refused.detail.as_str()])),
+            Arc::new(Int32Array::from(vec![schema_id])),
+            Arc::new(BinaryArray::from_opt_vec(vec![stored])),
+            Arc::new(Int64Array::from(vec![size])),
+            Arc::new(BooleanArray::from(vec![changed])),
+            Arc::new(time(Some(now.timestamp_micros()))),
+            Arc::new(Date32Array::from(vec![day])),
+        ];
+        Ok(((partition, offset), RecordBatch::try_new(Table::Quarantine.schema(), columns)?))
+    };
+    refused.iter().map(row).collect()
+}

@@ -1,0 +1,153 @@
+//! Wire rows to fact rows, in passes over arrays: what cannot be used is refused with a reason,
+//! what is merely wrong becomes null and is counted.
+
+mod numbers;
+mod place;
+mod refusals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
+use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
+use h3o::Resolution;
+use schemas::EventKind;
+
+use crate::decode::{Decoded, Refused, take_rows};
+
+/// What is refused, and where rows go.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How far in the future an event may lie.
+    pub max_future: Duration,
+    /// How old an event may be.
+    pub retention: Duration,
+    /// Resolution of `partition_cell`.
+    pub partition_resolution: Resolution,
+}
+
+/// Where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Partition of the topic.
+    pub partition: i32,
+    /// Offset in it.
+    pub offset: i64,
+    /// Kafka's timestamp, ms since the epoch.
+    pub time_ms: Option<i64>,
+}
+
+/// Rows ready for the table, and the messages refused on the way.
+#[derive(Debug)]
+pub struct Checked {
+    /// Rows in the table's schema.
+    pub rows: RecordBatch,
+    /// Messages refused, by decoding or here.
+    pub refused: Vec<Refused>,
+}
+
+/// Checks decoded rows and brings them into their table's schema.
+///
+/// `origins` holds one entry a message; `now` is the ingest time.
+///
+/// # Errors
+/// Only when columns do not fit together, which is a bug.
+pub fn check(
+    kind: EventKind,
+    topic: &str,
+    decoded: Decoded,
+    origins: &[Origin],
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Result<Checked, ArrowError> {
+    let mut refused = decoded.refused;
+    let mut keep = Vec::with_capacity(decoded.rows.num_rows());
+    let reasons = refusals::find(kind, &decoded.rows, rules, now);
+    for (row, reason) in reasons.into_iter().enumerate() {
+        match reason {
+            None => keep.push(u32::try_from(row).expect("a flush has fewer than 2^32 rows")),
+            Some((reason, detail)) => {
+                refused.push(Refused { message: decoded.messages[row], reason, detail });
+            }
+        }
+    }
+    let rows = take_rows(&decoded.rows, &keep)?;
+    let origins: Vec<Origin> =
+        keep.iter().map(|row| origins[decoded.messages[*row as usize]]).collect();
+    let rows = facts(kind, topic, &rows, &origins, rules, now)?;
+    Ok(Checked { rows, refused })
+}
+
+fn facts(
+    kind: EventKind,
+    topic: &str,
+    wire: &RecordBatch,
+    origins: &[Origin],
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Result<RecordBatch, ArrowError> {
+    let schema = kind.table().schema();
+    let numbers = numbers::clean(kind, wire);
+    let place = place::locate(wire, rules.partition_resolution);
+    let rows = wire.num_rows();
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some(schemas::UTC.into()));
+    let columns = schema.fields().iter().map(|field| {
+        let column: ArrayRef = match field.name().as_str() {
+            "sentinels_nulled" => Arc::new(Int32Array::from(numbers.sentinels.clone())),
+            "out_of_range_nulled" => Arc::new(Int32Array::from(numbers.out_of_range.clone())),
+            "kafka_topic_partition" => Arc::new(StringArray::from_iter_values(
+                origins.iter().map(|o| schemas::lake::topic_partition(topic, o.partition)),
+            )),
+            "kafka_offset" => Arc::new(origins.iter().map(|o| Some(o.offset)).collect::<Int64Array>()),
+            "kafka_time" => Arc::new(
+                origins
+                    .iter()
+                    .map(|o| o.time_ms.map(|ms| ms * 1000))
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone(schemas::UTC),
+            ),
+            "ingest_time" => Arc::new(
+                TimestampMicrosecondArray::from(vec![now.timestamp_micros(); rows])
+                    .with_timezone(schemas::UTC),
+            ),
+            "event_date" => event_dates(wire),
+            name => match place.column(name).or_else(|| numbers.column(name)) {
+                Some(column) => column,
+                None => {
+                    let column = wire.column_by_name(name).ok_or_else(|| {
+                        ArrowError::SchemaError(format!("no rule fills column {name}"))
+                    })?;
+                    match field.data_type() {
+                        DataType::Timestamp(..) => cast(column, &time)?,
+                        _ => column.clone(),
+                    }
+                }
+            },
+        };
+        Ok(column)
+    });
+    let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+    RecordBatch::try_new(schema, columns)
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn event_dates(wire: &RecordBatch) -> ArrayRef {
+    let times = wire
+        .column_by_name("event_time")
+        .expect("every contract has event_time")
+        .as_primitive::<TimestampMillisecondType>();
+    let day = |ms: i64| i32::try_from(ms.div_euclid(DAY_MS)).expect("refused beyond retention");
+    let dates: Date32Array = times.iter().map(|time| time.map(day)).collect();
+    debug_assert_eq!(dates.null_count(), 0, "rows without a time were refused");
+    Arc::new(dates)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! Which rows cannot be used, and why.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, TimestampMillisecondType};
+use chrono::{DateTime, Utc};
+use schemas::EventKind;
+use schemas::card_data::looks_like_pan;
+use schemas::quarantine::Reason;
+
+use super::Rules;
+
+type Found = Option<(Reason, String)>;
+
+/// Enumerations whose unknown values change what the event means; others become null.
+const MEANING: [&str; 4] = ["datum", "rat", "raw_kind", "outcome"];
+
+/// Returns the reason each row is refused, if it is; the first reason found is the one told.
+pub(super) fn find(
+    kind: EventKind,
+    rows: &RecordBatch,
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Vec<Found> {
+    let mut found: Vec<Found> = vec![None; rows.num_rows()];
+    missing(kind, rows, &mut found);
+    times(rows, rules, now, &mut found);
+    positions(rows, &mut found);
+    enumerations(kind, rows, &mut found);
+    card_data(rows, &mut found);
+    let terminals = rows.column_by_name("terminal_id").map(|c| c.as_string::<i32>().clone());
+    for (row, reason) in found.iter_mut().enumerate() {
+        if let (Some((reason, detail)), Some(terminals)) = (reason, &terminals)
+            && *reason != Reason::CardData
+            && terminals.is_valid(row)
+            && !looks_like_pan(terminals.value(row))
+        {
+            detail.push_str(&format!(", terminal {:?}", terminals.value(row)));
+        }
+    }
+    found
+}
+
+fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
+    for field in kind.contract().fields.iter().filter(|field| !field.nullable) {
+        let column = rows.column_by_name(&field.name).expect("decoded rows have every column");
+        let empty = |row: usize| match column.data_type() {
+            DataType::Utf8 => column.as_string::<i32>().value(row).trim().is_empty(),
+            _ => false,
+        };
+        for (row, reason) in found.iter_mut().enumerate() {
+            if reason.is_none() && (column.is_null(row) || empty(row)) {
+                *reason = Some((Reason::MissingField, format!("{} is missing", field.name)));
+            }
+        }
+    }
+}
+
+fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Found]) {
+    let column = rows.column_by_name("event_time").expect("every contract has event_time");
+    let column = column.as_primitive::<TimestampMillisecondType>();
+    let millis = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4);
+    let latest = now.timestamp_millis().saturating_add(millis(rules.max_future));
+    let earliest = now.timestamp_millis().saturating_sub(millis(rules.retention));
+    for (row, reason) in found.iter_mut().enumerate() {
+        if reason.is_some() {
+            continue;
+        }
+        let time = column.value(row);
+        let refusal = if time > latest {
+            Reason::TimeInFuture
+        } else if time < earliest {
+            Reason::TimeBeyondRetention
+        } else {
+            continue;
+        };
+        let shown = DateTime::from_timestamp_millis(time)
+            .map_or_else(|| format!("{time} ms"), |time| time.to_rfc3339());
+        *reason = Some((refusal, format!("event_time {shown}")));
+    }
+}
+
+fn positions(rows: &RecordBatch, found: &mut [Found]) {
+    let column = |name: &str| rows.column_by_name(name).expect("every contract has a position");
+    let lat = column("lat").as_primitive::<Float64Type>();
+    let lon = column("lon").as_primitive::<Float64Type>();
+    let datum = column("datum");
+    for (row, reason) in found.iter_mut().enumerate() {
+        if reason.is_some() || (lat.is_null(row) && lon.is_null(row)) {
+            continue;
+        }
+        let (there, y, x) = (lat.is_valid(row) && lon.is_valid(row), lat.value(row), lon.value(row));
+        if !there {
+            *reason = Some((Reason::ImpossiblePosition, "only one of lat and lon".into()));
+        } else if schemas::LatLon::new(y, x).is_err() {
+            *reason = Some((Reason::ImpossiblePosition, format!("lat {y}, lon {x}")));
+        } else if datum.is_null(row) {
+            *reason = Some((Reason::MissingDatum, "position without datum".into()));
+        }
+    }
+}
+
+fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
+    for field in &kind.contract().fields {
+        if !MEANING.contains(&field.name.as_str()) {
+            continue;
+        }
+        let column = rows.column_by_name(&field.name).expect("decoded rows have every column");
+        let column = column.as_string::<i32>();
+        for (row, reason) in found.iter_mut().enumerate() {
+            if reason.is_none()
+                && column.is_valid(row)
+                && !field.symbols.iter().any(|symbol| symbol == column.value(row))
+            {
+                let value = column.value(row);
+                let shown = if looks_like_pan(value) { "<masked>" } else { value };
+                *reason = Some((Reason::UnknownEnum, format!("{} is {shown:?}", field.name)));
+            }
+        }
+    }
+}
+
+/// Every text is looked at, in lists too: a card number is refused wherever it hides.
+fn card_data(rows: &RecordBatch, found: &mut [Found]) {
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        match column.data_type() {
+            DataType::Utf8 => {
+                let column = column.as_string::<i32>();
+                for (row, reason) in found.iter_mut().enumerate() {
+                    if column.is_valid(row) && is_card(field.name(), column.value(row)) {
+                        *reason = Some(card_reason(field.name()));
+                    }
+                }
+            }
+            DataType::List(_) => card_data_in_list(field.name(), column.as_list::<i32>(), found),
+            _ => {}
+        }
+    }
+}
+
+fn card_data_in_list(name: &str, list: &arrow::array::ListArray, found: &mut [Found]) {
+    let Some(records) = list.values().as_struct_opt() else { return };
+    for (row, reason) in found.iter_mut().enumerate() {
+        let ends = list.value_offsets();
+        for child in records.columns().iter().filter_map(|child| child.as_string_opt::<i32>()) {
+            let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
+            for item in range {
+                if list.is_valid(row) && child.is_valid(item) && looks_like_pan(child.value(item)) {
+                    *reason = Some(card_reason(name));
+                }
+            }
+        }
+    }
+}
+
+/// A hash in hex may hold a run of digits that passes by chance; one with letters is no number.
+fn is_card(field: &str, text: &str) -> bool {
+    let hash = field == "iccid_hash" && text.bytes().any(|byte| (b'a'..=b'f').contains(&byte));
+    !hash && looks_like_pan(text)
+}
+
+fn card_reason(field: &str) -> (Reason, String) {
+    (Reason::CardData, format!("{field} looks like a card number"))
+}
