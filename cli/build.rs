@@ -11,7 +11,10 @@ fn main() {
     for folder in ["../schemas", "../ingest", "../analytics", "src", "build.rs"] {
         println!("cargo:rerun-if-changed={folder}");
     }
-    for file in git(&["rev-parse", "--git-path", "HEAD"]).into_iter().chain(head_branch()) {
+    for file in git(&["rev-parse", "--git-path", "HEAD"])
+        .into_iter()
+        .chain(head_branch())
+    {
         if Path::new(&file).is_file() {
             println!("cargo:rerun-if-changed={file}");
         }
@@ -36,7 +39,11 @@ fn head_branch() -> Option<String> {
 
 /// Output of a git command; `None` without git, outside a clone, or when it fails.
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("--no-optional-locks").args(arguments).output().ok()?;
+    let output = Command::new("git")
+        .arg("--no-optional-locks")
+        .args(arguments)
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }

@@ -63,8 +63,8 @@ pub struct MapPlace {
     pub name: String,
     /// Where it is.
     pub position: LatLng,
-    /// Inhabitants; larger towns are named first.
-    pub population: u64,
+    /// Terminals there; the town with more of them is named first.
+    pub terminals: u64,
 }
 
 /// Renders the page: one file that needs no network.

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 
 /// Returns the present.
-#[expect(clippy::disallowed_methods, reason = "the cli is where the clock is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the cli is where the clock is read"
+)]
 pub fn now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -52,8 +52,10 @@ struct Place {
 
 /// Lets the names of encodings through.
 pub fn encodings() -> impl TypedValueParser<Value = Encoding> {
-    PossibleValuesParser::new(["json", "avro"])
-        .map(|name| name.parse().expect("only names of encodings are let through"))
+    PossibleValuesParser::new(["json", "avro"]).map(|name| {
+        name.parse()
+            .expect("only names of encodings are let through")
+    })
 }
 
 /// Reads `KEY=VALUE`.
@@ -79,20 +81,28 @@ impl DestinationArgs {
                 folder: folder.clone(),
                 encoding: self.encoding,
                 schema_ids: self.schema_ids()?,
-                compression: if self.compress { FileCompression::Zstd } else { FileCompression::None },
+                compression: if self.compress {
+                    FileCompression::Zstd
+                } else {
+                    FileCompression::None
+                },
             })?),
             (None, None) => Box::new(NullSink::default()),
         };
-        Ok(Stoppable { sink, interrupt: interrupt.clone() })
+        Ok(Stoppable {
+            sink,
+            interrupt: interrupt.clone(),
+        })
     }
 
     fn schema_ids(&self) -> anyhow::Result<SchemaIds> {
         match (&self.schema_registry, self.encoding) {
             (None, _) => Ok(SchemaIds::embedded()),
             (Some(url), Encoding::Avro) => Ok(runtime()?.block_on(register_contracts(url))?),
-            (Some(_), Encoding::Json) => {
-                Err(UsageError("--schema-registry is for --encoding avro: JSON carries no schema id".into()).into())
-            }
+            (Some(_), Encoding::Json) => Err(UsageError(
+                "--schema-registry is for --encoding avro: JSON carries no schema id".into(),
+            )
+            .into()),
         }
     }
 }

@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn the_cause_decides_however_deep_it_lies() {
-        let error = anyhow::Error::from(UsageError("no such day".into())).context("demo").context("run");
+        let error = anyhow::Error::from(UsageError("no such day".into()))
+            .context("demo")
+            .context("run");
         assert_eq!(Exit::of(&error), Exit::Usage);
         assert_eq!(Exit::of(&anyhow::anyhow!("disk full")), Exit::Failed);
     }

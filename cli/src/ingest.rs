@@ -61,8 +61,16 @@ pub struct IngestArgs {
 }
 
 /// Runs the ingester.
-pub fn run(args: &IngestArgs, out: &mut (dyn Write + Send), interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let config = IngestConfig::load(args.config.as_deref(), environment::variables(), args.settings())?;
+pub fn run(
+    args: &IngestArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let config = IngestConfig::load(
+        args.config.as_deref(),
+        environment::variables(),
+        args.settings(),
+    )?;
     if args.check {
         write!(out, "{}", config.redacted_toml())?;
         return Ok(Exit::Done);
@@ -70,7 +78,11 @@ pub fn run(args: &IngestArgs, out: &mut (dyn Write + Send), interrupt: &Interrup
     let until_end = config.until_end;
     let summary = runtime()?.block_on(watched(config, interrupt))?;
     print_summary(summary, out)?;
-    Ok(if until_end && interrupt.is_raised() { Exit::Interrupted } else { Exit::Done })
+    Ok(if until_end && interrupt.is_raised() {
+        Exit::Interrupted
+    } else {
+        Exit::Done
+    })
 }
 
 impl IngestArgs {
@@ -99,11 +111,19 @@ pub fn wall_clock() -> Clock {
     Arc::new(clock::now)
 }
 
-async fn watched(config: IngestConfig, interrupt: &Interrupt) -> Result<Summary, ingest::IngestError> {
+async fn watched(
+    config: IngestConfig,
+    interrupt: &Interrupt,
+) -> Result<Summary, ingest::IngestError> {
     let shutdown = Shutdown::default();
     let counts = Arc::new(ingest::Progress::default());
     let progress = Progress::begin_open("ingest");
-    let mut running = std::pin::pin!(ingest::run(config, shutdown.clone(), counts.clone(), wall_clock()));
+    let mut running = std::pin::pin!(ingest::run(
+        config,
+        shutdown.clone(),
+        counts.clone(),
+        wall_clock()
+    ));
     let mut ticks = tokio::time::interval(Duration::from_millis(500));
     let result = loop {
         tokio::select! {

@@ -19,7 +19,9 @@ impl Interrupt {
     /// When the system lets no signal be listened to.
     pub fn listen() -> io::Result<Self> {
         let interrupt = Self(Arc::new(watch::channel(false).0));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
         let raise = interrupt.clone();
         // Lives as long as the process; nothing is to be cleaned up there.
         std::thread::Builder::new()

@@ -8,7 +8,12 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub struct LakeArgs {
     /// Folder or URL of the lake
-    #[arg(long, value_name = "LAKE", env = "NOTSPOT_LAKE", default_value = "demo/lake")]
+    #[arg(
+        long,
+        value_name = "LAKE",
+        env = "NOTSPOT_LAKE",
+        default_value = "demo/lake"
+    )]
     lake: String,
     /// Look at the lake as it was at a time, such as 2026-11-24 or 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = read_time)]
@@ -22,7 +27,10 @@ impl LakeArgs {
     /// When there is none, or it cannot be read.
     pub async fn open(&self) -> anyhow::Result<LakeSession> {
         let as_of = self.as_of.map_or(AsOf::Latest, AsOf::Time);
-        let options = SessionOptions { as_of, ..SessionOptions::default() };
+        let options = SessionOptions {
+            as_of,
+            ..SessionOptions::default()
+        };
         Ok(LakeSession::open(&self.lake, options).await?)
     }
 }
@@ -34,7 +42,8 @@ fn read_time(text: &str) -> Result<DateTime<Utc>, String> {
         return Ok(next.and_time(NaiveTime::MIN).and_utc() - chrono::TimeDelta::microseconds(1));
     }
     let time = DateTime::parse_from_rfc3339(text);
-    time.map(Into::into).map_err(|_| "expected a day or a time with its zone".into())
+    time.map(Into::into)
+        .map_err(|_| "expected a day or a time with its zone".into())
 }
 
 #[cfg(test)]
@@ -45,7 +54,12 @@ mod tests {
     fn a_day_stands_for_its_end_and_a_time_needs_a_zone() {
         let end = read_time("2026-11-24").expect("a day");
         assert_eq!(end.to_rfc3339(), "2026-11-24T23:59:59.999999+00:00");
-        assert_eq!(read_time("2026-11-24T10:00:00+02:00").expect("a time").to_rfc3339(), "2026-11-24T08:00:00+00:00");
+        assert_eq!(
+            read_time("2026-11-24T10:00:00+02:00")
+                .expect("a time")
+                .to_rfc3339(),
+            "2026-11-24T08:00:00+00:00"
+        );
         assert!(read_time("2026-11-24T10:00:00").is_err());
     }
 }

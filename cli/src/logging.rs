@@ -15,7 +15,13 @@ pub struct LogArgs {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human, value_name = "FORM", env = "NOTSPOT_LOG_FORMAT", help_heading = "Logging")]
     log_format: LogFormat,
     /// What is logged, such as `debug` or `warn,notspot_ingest=debug`
-    #[arg(long, global = true, value_name = "FILTER", env = "NOTSPOT_LOG", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "NOTSPOT_LOG",
+        help_heading = "Logging"
+    )]
     log: Option<String>,
 }
 
@@ -38,9 +44,14 @@ impl LogArgs {
         let filter = EnvFilter::builder()
             .parse(filter)
             .map_err(|error| UsageError(format!("log filter {filter:?}: {error}")))?;
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(BesideBars);
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(BesideBars);
         match self.log_format {
-            LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+            LogFormat::Human => builder
+                .with_ansi(io::stderr().is_terminal())
+                .with_target(false)
+                .init(),
             LogFormat::Json => builder.json().flatten_event(true).init(),
         }
         Ok(())

@@ -37,7 +37,12 @@ impl OutputArgs {
         let format = self.format();
         let Some(path) = &self.output else {
             refuse_binary_on_terminal(format)?;
-            return Ok(render::write(format, &answer.schema, &answer.batches, &mut out)?);
+            return Ok(render::write(
+                format,
+                &answer.schema,
+                &answer.batches,
+                &mut out,
+            )?);
         };
         let write = || -> anyhow::Result<()> {
             let mut file = BufWriter::new(File::create(path)?);
@@ -56,7 +61,9 @@ impl OutputArgs {
     pub fn format(&self) -> Format {
         let ending = || {
             let extension = self.output.as_ref()?.extension()?.to_str()?;
-            Format::ALL.into_iter().find(|format| format.name() == extension)
+            Format::ALL
+                .into_iter()
+                .find(|format| format.name() == extension)
         };
         self.format.or_else(ending).unwrap_or(Format::Table)
     }
@@ -64,7 +71,9 @@ impl OutputArgs {
 
 fn refuse_binary_on_terminal(format: Format) -> Result<(), UsageError> {
     if format == Format::Parquet && std::io::stdout().is_terminal() {
-        return Err(UsageError("parquet is not for a terminal: add --output FILE.parquet".into()));
+        return Err(UsageError(
+            "parquet is not for a terminal: add --output FILE.parquet".into(),
+        ));
     }
     Ok(())
 }

@@ -32,7 +32,11 @@ enum Shown {
 impl Progress {
     /// Begins to show work of which the share done is known.
     pub fn begin(what: &'static str) -> Self {
-        Self::new(what, "{prefix:>12} {bar:32.cyan/blue} {percent:>3} %  {msg}", Some(STEPS))
+        Self::new(
+            what,
+            "{prefix:>12} {bar:32.cyan/blue} {percent:>3} %  {msg}",
+            Some(STEPS),
+        )
     }
 
     /// Begins to show work without a known end.
@@ -42,13 +46,19 @@ impl Progress {
 
     fn new(what: &'static str, template: &str, steps: Option<u64>) -> Self {
         if !io::stderr().is_terminal() {
-            return Self { what, shown: Shown::Log(Mutex::new(Instant::now())) };
+            return Self {
+                what,
+                shown: Shown::Log(Mutex::new(Instant::now())),
+            };
         }
         let style = ProgressStyle::with_template(template).expect("the template is valid");
         let bar = steps.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         let bar = SCREEN.add(bar.with_style(style).with_prefix(what));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { what, shown: Shown::Bar(bar) }
+        Self {
+            what,
+            shown: Shown::Bar(bar),
+        }
     }
 
     /// Shows how far the work is, a share of 0 to 1, and what there is to say.
@@ -56,7 +66,11 @@ impl Progress {
         let done = done.clamp(0.0, 1.0);
         match &self.shown {
             Shown::Bar(bar) => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to STEPS")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to STEPS"
+                )]
                 bar.set_position((done * STEPS as f64) as u64);
                 bar.set_message(message);
             }
@@ -132,7 +146,12 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
             assert_eq!(grouped(number), text);
         }
     }

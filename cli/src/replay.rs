@@ -9,7 +9,8 @@ use chrono::{NaiveTime, TimeDelta};
 use clap::Args;
 use schemas::EventKind;
 use simulator::replay::{
-    Mapping, RefusedRow, ReplayObserver, ReplayOptions, ReplaySummary, Speed, TimeShift, builtin_mappings,
+    Mapping, RefusedRow, ReplayObserver, ReplayOptions, ReplaySummary, Speed, TimeShift,
+    builtin_mappings,
 };
 
 use crate::destination::DestinationArgs;
@@ -69,22 +70,41 @@ fn read_speed(text: &str) -> Result<SpeedArg, String> {
 }
 
 /// Replays the files.
-pub fn run(args: &ReplayArgs, out: &mut (dyn Write + Send), interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let Some(name) = &args.mapping else { return list(out) };
+pub fn run(
+    args: &ReplayArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let Some(name) = &args.mapping else {
+        return list(out);
+    };
     let mapping = Mapping::load(name)?;
     let Some(destination) = &args.destination else {
         return Err(UsageError("one of --brokers, --output and --discard is needed".into()).into());
     };
-    let options = ReplayOptions { speed: args.speed.0, shift: args.shift(), ..ReplayOptions::default() };
+    let options = ReplayOptions {
+        speed: args.speed.0,
+        shift: args.shift(),
+        ..ReplayOptions::default()
+    };
     let mut sink = destination.open(interrupt)?;
-    let mut watch = Watch { progress: Progress::begin_open("replay"), began: None, interrupt: interrupt.clone() };
-    let summary = simulator::replay::replay(&mapping, &args.files, &options, &mut sink, &mut watch)?;
+    let mut watch = Watch {
+        progress: Progress::begin_open("replay"),
+        began: None,
+        interrupt: interrupt.clone(),
+    };
+    let summary =
+        simulator::replay::replay(&mapping, &args.files, &options, &mut sink, &mut watch)?;
     watch.progress.end();
     print_summary(&summary, &mapping, out)?;
     if summary.stopped_early {
         return Ok(Exit::Interrupted);
     }
-    Ok(if summary.refused() > 0 { Exit::Failed } else { Exit::Done })
+    Ok(if summary.refused() > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 impl ReplayArgs {
@@ -130,13 +150,25 @@ impl ReplayObserver for Watch {
 fn list(out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
     for ready in builtin_mappings() {
         let mapping = Mapping::load(ready.name)?;
-        let sample = if ready.has_sample() { "with a sample" } else { "files needed" };
-        writeln!(out, "{:18} {} ({sample}; {})", ready.name, mapping.title, mapping.licence)?;
+        let sample = if ready.has_sample() {
+            "with a sample"
+        } else {
+            "files needed"
+        };
+        writeln!(
+            out,
+            "{:18} {} ({sample}; {})",
+            ready.name, mapping.title, mapping.licence
+        )?;
     }
     Ok(Exit::Done)
 }
 
-fn print_summary(summary: &ReplaySummary, mapping: &Mapping, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
+fn print_summary(
+    summary: &ReplaySummary,
+    mapping: &Mapping,
+    out: &mut (dyn Write + Send),
+) -> std::io::Result<()> {
     writeln!(out, "{}: {}", summary.mapping, mapping.title)?;
     writeln!(out, "  credit: {}", mapping.credit)?;
     writeln!(
@@ -148,7 +180,12 @@ fn print_summary(summary: &ReplaySummary, mapping: &Mapping, out: &mut (dyn Writ
         grouped(summary.refused())
     )?;
     for kind in EventKind::ALL {
-        writeln!(out, "  {:>10} {}", grouped(summary.events_of(kind)), kind.topic())?;
+        writeln!(
+            out,
+            "  {:>10} {}",
+            grouped(summary.events_of(kind)),
+            kind.topic()
+        )?;
     }
     writeln!(
         out,
@@ -157,10 +194,18 @@ fn print_summary(summary: &ReplaySummary, mapping: &Mapping, out: &mut (dyn Writ
         grouped(summary.failures)
     )?;
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
-        writeln!(out, "  events from {first:?} to {last:?}{}", moved(summary.shifted_by_ms))?;
+        writeln!(
+            out,
+            "  events from {first:?} to {last:?}{}",
+            moved(summary.shifted_by_ms)
+        )?;
     }
     for (field, count) in &summary.values_unmapped {
-        writeln!(out, "  {:>10} values of {field} not in the mapping became null", grouped(*count))?;
+        writeln!(
+            out,
+            "  {:>10} values of {field} not in the mapping became null",
+            grouped(*count)
+        )?;
     }
     for row in &summary.first_refused {
         writeln!(out, "  refused {row}")?;
@@ -171,7 +216,10 @@ fn print_summary(summary: &ReplaySummary, mapping: &Mapping, out: &mut (dyn Writ
 fn moved(shifted_by_ms: i64) -> String {
     match TimeDelta::milliseconds(shifted_by_ms) {
         none if none.is_zero() => String::new(),
-        span => format!(", moved by {:.2} days", span.num_seconds() as f64 / 86_400.0),
+        span => format!(
+            ", moved by {:.2} days",
+            span.num_seconds() as f64 / 86_400.0
+        ),
     }
 }
 

@@ -52,7 +52,11 @@ pub fn run(args: &ReportArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<Ex
         describe(report, out)?;
         return Ok(Exit::Done);
     }
-    let given = args.params.iter().chain(&args.set).map(|text| assignment(text));
+    let given = args
+        .params
+        .iter()
+        .chain(&args.set)
+        .map(|text| assignment(text));
     let params = report.parse_params(given.collect::<Result<Vec<_>, _>>()?)?;
     let answer = runtime()?.block_on(async {
         let lake = args.lake.open().await?;
@@ -73,7 +77,11 @@ fn assignment(text: &str) -> Result<(&str, &str), UsageError> {
 }
 
 fn list(out: &mut (dyn Write + Send)) -> std::io::Result<()> {
-    let width = report::catalog().iter().map(|report| report.name.len()).max().unwrap_or(0);
+    let width = report::catalog()
+        .iter()
+        .map(|report| report.name.len())
+        .max()
+        .unwrap_or(0);
     for report in report::catalog() {
         writeln!(out, "{:width$}  {}", report.name, report.question)?;
     }
@@ -81,14 +89,25 @@ fn list(out: &mut (dyn Write + Send)) -> std::io::Result<()> {
 }
 
 fn describe(report: &Report, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
-    writeln!(out, "{}: {}\n\n{}\n\nGrain: {}", report.name, report.title, report.question, report.grain)?;
+    writeln!(
+        out,
+        "{}: {}\n\n{}\n\nGrain: {}",
+        report.name, report.title, report.question, report.grain
+    )?;
     for note in &report.notes {
         writeln!(out, "Note: {note}")?;
     }
     writeln!(out, "\nParameters:")?;
     for param in &report.params {
-        let default = param.default.as_ref().map_or_else(String::new, |value| format!(" = {value}"));
-        writeln!(out, "  {} ({}{default}): {}", param.name, param.kind, param.doc)?;
+        let default = param
+            .default
+            .as_ref()
+            .map_or_else(String::new, |value| format!(" = {value}"));
+        writeln!(
+            out,
+            "  {} ({}{default}): {}",
+            param.name, param.kind, param.doc
+        )?;
     }
     writeln!(out, "\nColumns:")?;
     for column in &report.columns {

@@ -59,7 +59,13 @@ fn print(kind: EventKind, form: Form, out: &mut (dyn Write + Send)) -> anyhow::R
 
 fn print_fields(kind: EventKind, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     let contract = kind.contract();
-    writeln!(out, "{} · topic {} · subject {}", contract.name, kind.topic(), kind.subject())?;
+    writeln!(
+        out,
+        "{} · topic {} · subject {}",
+        contract.name,
+        kind.topic(),
+        kind.subject()
+    )?;
     writeln!(out, "{}\n", contract.doc)?;
     for field in &contract.fields {
         let required = if field.nullable { "" } else { " (required)" };

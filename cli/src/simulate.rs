@@ -100,7 +100,9 @@ pub fn read_day(text: &str) -> Result<Day, String> {
     if text == "today" {
         return Ok(Day::Today);
     }
-    text.parse().map(Day::On).map_err(|_| "expected a day such as 2026-11-24, or today".into())
+    text.parse()
+        .map(Day::On)
+        .map_err(|_| "expected a day such as 2026-11-24, or today".into())
 }
 
 impl ScenarioChanges {
@@ -112,7 +114,11 @@ impl ScenarioChanges {
         for assignment in &self.set {
             scenario.apply_override(assignment)?;
         }
-        let numbers = [("fleet.terminals", self.terminals.map(u64::from)), ("window.days", self.days.map(u64::from)), ("seed", self.seed)];
+        let numbers = [
+            ("fleet.terminals", self.terminals.map(u64::from)),
+            ("window.days", self.days.map(u64::from)),
+            ("seed", self.seed),
+        ];
         for (key, number) in numbers {
             if let Some(number) = number {
                 scenario.apply_override(&format!("{key}={number}"))?;
@@ -131,8 +137,14 @@ fn first_day(end: NaiveDate, days: u32) -> Result<NaiveDate, UsageError> {
 }
 
 /// Runs the scenario.
-pub fn run(args: &SimulateArgs, out: &mut (dyn Write + Send), interrupt: &Interrupt) -> anyhow::Result<Exit> {
-    let Some(name) = &args.scenario else { return list(out) };
+pub fn run(
+    args: &SimulateArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let Some(name) = &args.scenario else {
+        return list(out);
+    };
     let mut scenario = Scenario::load(name)?;
     args.changes.apply(&mut scenario, None)?;
     if args.show {
@@ -147,8 +159,14 @@ pub fn run(args: &SimulateArgs, out: &mut (dyn Write + Send), interrupt: &Interr
     }
     let began = Instant::now();
     let mut sink = destination.open(interrupt)?;
-    let mut true_causes = args.true_causes.as_deref().map(create_true_causes).transpose()?;
-    let options = SimOptions { true_causes: true_causes.as_mut().map(|file| file as &mut dyn TrueCauses) };
+    let mut true_causes = args
+        .true_causes
+        .as_deref()
+        .map(create_true_causes)
+        .transpose()?;
+    let options = SimOptions {
+        true_causes: true_causes.as_mut().map(|file| file as &mut dyn TrueCauses),
+    };
     let progress = Progress::begin("simulate");
     let (answer_key, delivered) =
         simulator::simulate_with(&scenario, &mut sink, options, &mut |at| show(&progress, at))?;
@@ -163,7 +181,11 @@ pub fn run(args: &SimulateArgs, out: &mut (dyn Write + Send), interrupt: &Interr
 
 /// Shows how far a simulation is.
 pub fn show(progress: &Progress, at: &SimProgress) {
-    let message = format!("{} · {} events", at.time.format("%Y-%m-%d"), grouped(at.events));
+    let message = format!(
+        "{} · {} events",
+        at.time.format("%Y-%m-%d"),
+        grouped(at.events)
+    );
     progress.at(at.done, message);
 }
 
@@ -183,8 +205,14 @@ fn create_true_causes(path: &Path) -> anyhow::Result<CsvTrueCauses<BufWriter<Fil
 }
 
 fn list(out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
-    let scenarios = Scenario::shipped().map(Scenario::load).collect::<Result<Vec<_>, _>>()?;
-    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    let scenarios = Scenario::shipped()
+        .map(Scenario::load)
+        .collect::<Result<Vec<_>, _>>()?;
+    let width = scenarios
+        .iter()
+        .map(|scenario| scenario.name.len())
+        .max()
+        .unwrap_or(0);
     for scenario in &scenarios {
         writeln!(
             out,
@@ -218,9 +246,18 @@ fn print_summary(
         key.seed
     )?;
     for kind in EventKind::ALL {
-        writeln!(out, "  {:>12}  {}", grouped(delivered.messages[kind as usize]), kind.topic())?;
+        writeln!(
+            out,
+            "  {:>12}  {}",
+            grouped(delivered.messages[kind as usize]),
+            kind.topic()
+        )?;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for people"
+    )]
     let per_second = (total as f64 / seconds) as u64;
     writeln!(
         out,
@@ -239,9 +276,14 @@ mod tests {
     #[test]
     fn the_window_ends_with_the_day_given() {
         let mut scenario = Scenario::load("null").expect("a shipped scenario");
-        let changes = ScenarioChanges { days: Some(7), ..ScenarioChanges::default() };
+        let changes = ScenarioChanges {
+            days: Some(7),
+            ..ScenarioChanges::default()
+        };
         let end = NaiveDate::from_ymd_opt(2026, 11, 24).expect("a date");
-        changes.apply(&mut scenario, Some(Day::On(end))).expect("fits");
+        changes
+            .apply(&mut scenario, Some(Day::On(end)))
+            .expect("fits");
         assert_eq!(scenario.start().to_rfc3339(), "2026-11-17T00:00:00+00:00");
         assert_eq!(scenario.end().to_rfc3339(), "2026-11-24T00:00:00+00:00");
     }

@@ -48,19 +48,30 @@ pub struct SqlArgs {
 }
 
 /// Runs the statements, or the shell.
-pub fn run(args: &SqlArgs, out: &mut (dyn Write + Send), interrupt: &Interrupt) -> anyhow::Result<Exit> {
+pub fn run(
+    args: &SqlArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let text = args.text()?;
     let lake = runtime.block_on(args.lake.open())?;
-    let Some(text) = text else { return shell::run(lake, args.output.clone(), out, interrupt, &runtime) };
+    let Some(text) = text else {
+        return shell::run(lake, args.output.clone(), out, interrupt, &runtime);
+    };
     let statements = statements::split(&text);
     if statements.len() != 1 && !args.output.is_table_on_stdout() {
         let count = statements.len();
-        return Err(UsageError(format!("one statement is needed for this form or file, there are {count}")).into());
+        return Err(UsageError(format!(
+            "one statement is needed for this form or file, there are {count}"
+        ))
+        .into());
     }
     for statement in statements {
         let answer = runtime.block_on(ask(&lake, statement, interrupt))?;
-        let Some(answer) = answer else { return Ok(Exit::Interrupted) };
+        let Some(answer) = answer else {
+            return Ok(Exit::Interrupted);
+        };
         args.output.write(&answer, out)?;
     }
     Ok(Exit::Done)
@@ -71,7 +82,9 @@ impl SqlArgs {
     fn text(&self) -> anyhow::Result<Option<String>> {
         let read_stdin = || {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("cannot read standard input")?;
             Ok(Some(text))
         };
         match (&self.command, &self.file) {
@@ -79,7 +92,8 @@ impl SqlArgs {
             (None, Some(file)) if file.as_os_str() == "-" => read_stdin(),
             (None, Some(file)) => {
                 let text = std::fs::read_to_string(file);
-                text.map(Some).with_context(|| format!("cannot read {}", file.display()))
+                text.map(Some)
+                    .with_context(|| format!("cannot read {}", file.display()))
             }
             (None, None) if std::io::stdin().is_terminal() => Ok(None),
             (None, None) => read_stdin(),
@@ -88,7 +102,11 @@ impl SqlArgs {
 }
 
 /// Runs a statement; `None` when a signal stopped it.
-async fn ask(lake: &LakeSession, statement: &str, interrupt: &Interrupt) -> anyhow::Result<Option<Answer>> {
+async fn ask(
+    lake: &LakeSession,
+    statement: &str,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Answer>> {
     tokio::select! {
         answer = lake.collect(statement) => Ok(Some(answer?)),
         () = interrupt.raised() => Ok(None),

@@ -256,7 +256,11 @@ pub struct ConfigError {
 }
 
 fn list(faults: &[String]) -> String {
-    faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(|fault| format!("  - {fault}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl IngestConfig {
@@ -289,7 +293,11 @@ impl IngestConfig {
         }
         let config: Self = figment.extract().map_err(|error| figment_faults(&error))?;
         faults.extend(config.faults());
-        if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError { faults })
+        }
     }
 
     /// Returns every value that cannot work, each naming its setting.
@@ -302,14 +310,26 @@ impl IngestConfig {
         };
         check(!self.lake.trim().is_empty(), "lake: must name a folder");
         check(!self.group.trim().is_empty(), "group: must not be empty");
-        check(!self.kafka.brokers.trim().is_empty(), "kafka.brokers: must name host:port");
-        check(!self.topics.is_empty(), "topics: must name at least one topic");
-        check(self.partition_resolution <= 4, "partition_resolution: must be 0 to 4");
+        check(
+            !self.kafka.brokers.trim().is_empty(),
+            "kafka.brokers: must name host:port",
+        );
+        check(
+            !self.topics.is_empty(),
+            "topics: must name at least one topic",
+        );
+        check(
+            self.partition_resolution <= 4,
+            "partition_resolution: must be 0 to 4",
+        );
         check(
             self.flush.max_size >= ByteSize::kib(64),
             "flush.max_size: must be at least 64 KiB",
         );
-        check(!self.flush.max_age.is_zero(), "flush.max_age: must be above zero");
+        check(
+            !self.flush.max_age.is_zero(),
+            "flush.max_age: must be above zero",
+        );
         check(
             self.flush.max_age < MAX_POLL_INTERVAL / 2,
             "flush.max_age: must be below 150s, or Kafka takes the partitions away",
@@ -341,7 +361,10 @@ impl IngestConfig {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { max_bytes: self.flush.max_size.as_u64(), max_age: self.flush.max_age }
+        Limits {
+            max_bytes: self.flush.max_size.as_u64(),
+            max_age: self.flush.max_age,
+        }
     }
 }
 
@@ -404,9 +427,7 @@ impl KafkaConfig {
     pub fn password(&self) -> std::io::Result<Option<String>> {
         match (&self.sasl_password, &self.sasl_password_file) {
             (Some(password), _) => Ok(Some(password.clone())),
-            (None, Some(file)) => {
-                Ok(Some(std::fs::read_to_string(file)?.trim_end().to_owned()))
-            }
+            (None, Some(file)) => Ok(Some(std::fs::read_to_string(file)?.trim_end().to_owned())),
             (None, None) => Ok(None),
         }
     }
@@ -427,7 +448,10 @@ fn scalar(text: &str) -> Value {
 fn figment_faults(error: &figment::Error) -> ConfigError {
     let faults = error.clone().into_iter().map(|fault| {
         let path = fault.path.join(".");
-        let source = fault.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
+        let source = fault
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.source.as_ref());
         match (path.is_empty(), source) {
             (false, Some(source)) => format!("{path}: {} ({source})", fault.kind),
             (false, None) => format!("{path}: {}", fault.kind),
@@ -435,7 +459,9 @@ fn figment_faults(error: &figment::Error) -> ConfigError {
             (true, None) => fault.kind.to_string(),
         }
     });
-    ConfigError { faults: faults.collect() }
+    ConfigError {
+        faults: faults.collect(),
+    }
 }
 
 /// Compares the keys given with those of the defaults, so that all typos show at once.
@@ -450,7 +476,11 @@ fn unknown_keys(given: &Dict) -> Vec<String> {
 
 fn collect_unknown(path: &str, given: &Dict, known: &Dict, unknown: &mut Vec<String>) {
     for (key, value) in given {
-        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let here = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
         if here == "kafka.properties" {
             continue;
         }
@@ -469,26 +499,37 @@ mod tests {
     use super::*;
 
     fn load(flags: &[(&str, &str)]) -> Result<IngestConfig, ConfigError> {
-        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let flags = flags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         IngestConfig::load(None, [], flags)
     }
 
     #[test]
     fn flags_win_over_the_environment() {
         let environment = [
-            ("NOTSPOT_INGEST__KAFKA__BROKERS".to_owned(), "a:1".to_owned()),
+            (
+                "NOTSPOT_INGEST__KAFKA__BROKERS".to_owned(),
+                "a:1".to_owned(),
+            ),
             ("NOTSPOT_INGEST__GROUP".to_owned(), "nightly".to_owned()),
         ];
         let flags = [("kafka.brokers".to_owned(), "b:2".to_owned())];
         let config = IngestConfig::load(None, environment, flags).expect("valid settings");
-        assert_eq!((config.kafka.brokers.as_str(), config.group.as_str()), ("b:2", "nightly"));
+        assert_eq!(
+            (config.kafka.brokers.as_str(), config.group.as_str()),
+            ("b:2", "nightly")
+        );
     }
 
     #[test]
     fn every_fault_is_told_at_once() {
         let unknown = load(&[("kafka.broker", "x:1"), ("flsh.max_age", "1s")]);
         let faults = unknown.expect_err("both keys are unknown").faults;
-        assert_eq!(faults, ["flsh: no such setting", "kafka.broker: no such setting"]);
+        assert_eq!(
+            faults,
+            ["flsh: no such setting", "kafka.broker: no such setting"]
+        );
         let wrong = load(&[
             ("partition_resolution", "7"),
             ("kafka.security", "sasl_tls"),
@@ -506,13 +547,19 @@ mod tests {
             },
             ..IngestConfig::default()
         };
-        assert_eq!(config.faults(), ["kafka.properties.enable.auto.commit: is set by the ingester"]);
+        assert_eq!(
+            config.faults(),
+            ["kafka.properties.enable.auto.commit: is set by the ingester"]
+        );
     }
 
     #[test]
     fn a_password_never_shows() {
         let config = load(&[("kafka.sasl_password", "hunter2secret")]).expect("valid settings");
         let shown = config.redacted_toml();
-        assert!(!shown.contains("hunter2secret") && shown.contains("<redacted>"), "{shown}");
+        assert!(
+            !shown.contains("hunter2secret") && shown.contains("<redacted>"),
+            "{shown}"
+        );
     }
 }

@@ -46,11 +46,19 @@ struct Failure {
 
 impl Failure {
     fn somewhere(reason: Reason, detail: impl ToString) -> Self {
-        Self { message: None, reason, detail: detail.to_string() }
+        Self {
+            message: None,
+            reason,
+            detail: detail.to_string(),
+        }
     }
 
     fn at(message: usize, reason: Reason, detail: impl ToString) -> Self {
-        Self { message: Some(message), reason, detail: detail.to_string() }
+        Self {
+            message: Some(message),
+            reason,
+            detail: detail.to_string(),
+        }
     }
 }
 
@@ -58,7 +66,12 @@ impl Failure {
 pub fn lenient_schema(kind: EventKind) -> SchemaRef {
     let wire = kind.wire_schema();
     let fields = wire.fields().iter();
-    Schema::new(fields.map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()).into()
+    Schema::new(
+        fields
+            .map(|f| f.as_ref().clone().with_nullable(true))
+            .collect::<Vec<_>>(),
+    )
+    .into()
 }
 
 /// Decodes JSON messages.
@@ -68,7 +81,9 @@ pub fn lenient_schema(kind: EventKind) -> SchemaRef {
 pub fn decode_json(kind: EventKind, payloads: &[&[u8]]) -> Result<Decoded, ArrowError> {
     let all: Vec<usize> = (0..payloads.len()).collect();
     let mut state = Assembly::new(kind);
-    state.decode(payloads, &all, &|messages| json::decode(kind, payloads, messages));
+    state.decode(payloads, &all, &|messages| {
+        json::decode(kind, payloads, messages)
+    });
     state.finish()
 }
 
@@ -85,7 +100,11 @@ pub fn decode_avro(
     let mut buckets: Vec<(u32, Vec<usize>)> = Vec::new();
     for (message, payload) in payloads.iter().enumerate() {
         match avro::schema_id(payload) {
-            None => state.refuse(message, Reason::WrongFraming, "no magic byte 0 and schema id"),
+            None => state.refuse(
+                message,
+                Reason::WrongFraming,
+                "no magic byte 0 and schema id",
+            ),
             Some(id) if ids.get(id).is_none() => {
                 state.refuse(message, Reason::UnknownSchemaId, format!("schema id {id}"));
             }
@@ -106,7 +125,10 @@ pub fn decode_avro(
 
 /// Returns the schema ids Avro messages name.
 pub fn schema_ids_of(payloads: &[&[u8]]) -> std::collections::BTreeSet<u32> {
-    payloads.iter().filter_map(|payload| avro::schema_id(payload)).collect()
+    payloads
+        .iter()
+        .filter_map(|payload| avro::schema_id(payload))
+        .collect()
 }
 
 /// Returns the schema id an Avro message names, if its framing is right.
@@ -134,7 +156,11 @@ impl Assembly {
     }
 
     fn refuse(&mut self, message: usize, reason: Reason, detail: impl Into<String>) {
-        self.refused.push(Refused { message, reason, detail: detail.into() });
+        self.refused.push(Refused {
+            message,
+            reason,
+            detail: detail.into(),
+        });
     }
 
     /// Decodes `messages` with a fresh decoder; on a fault decodes what lies around it anew.
@@ -156,7 +182,10 @@ impl Assembly {
         if messages.len() == 1 {
             return self.refuse(messages[0], failure.reason, failure.detail);
         }
-        if let Some(at) = failure.message.and_then(|bad| messages.iter().position(|m| *m == bad)) {
+        if let Some(at) = failure
+            .message
+            .and_then(|bad| messages.iter().position(|m| *m == bad))
+        {
             self.decode(payloads, &messages[..at], decoder);
             self.refuse(messages[at], failure.reason, failure.detail);
             return self.decode(payloads, &messages[at + 1..], decoder);
@@ -178,7 +207,12 @@ impl Assembly {
                 .ok_or_else(|| ArrowError::SchemaError(format!("no column {}", field.name())))?;
             cast(column, field.data_type())
         };
-        let columns = self.schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>();
+        let columns = self
+            .schema
+            .fields()
+            .iter()
+            .map(column)
+            .collect::<Result<Vec<_>, _>>();
         columns
             .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns))
             .map_err(|error| Failure::somewhere(Reason::Undecodable, error))
@@ -186,7 +220,11 @@ impl Assembly {
 
     fn finish(self) -> Result<Decoded, ArrowError> {
         let rows = concat_batches(&self.schema, &self.batches)?;
-        Ok(Decoded { rows, messages: self.messages, refused: self.refused })
+        Ok(Decoded {
+            rows,
+            messages: self.messages,
+            refused: self.refused,
+        })
     }
 }
 

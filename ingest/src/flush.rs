@@ -54,7 +54,10 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { max_bytes: 100, max_age: Duration::from_secs(10) };
+    const LIMITS: Limits = Limits {
+        max_bytes: 100,
+        max_age: Duration::from_secs(10),
+    };
 
     #[test]
     fn an_empty_buffer_is_never_due() {
@@ -65,6 +68,9 @@ mod tests {
     fn size_and_age_each_make_a_flush_due() {
         assert_eq!(LIMITS.due(99, Some(Duration::from_secs(9))), None);
         assert_eq!(LIMITS.due(100, Some(Duration::ZERO)), Some(Trigger::Bytes));
-        assert_eq!(LIMITS.due(1, Some(Duration::from_secs(10))), Some(Trigger::Age));
+        assert_eq!(
+            LIMITS.due(1, Some(Duration::from_secs(10))),
+            Some(Trigger::Age)
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod flush;
 pub mod observe;
 pub mod pipeline;
+pub mod registry;
 pub mod sink;
 mod source;
 pub mod validate;

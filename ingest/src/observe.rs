@@ -59,8 +59,14 @@ pub(crate) async fn serve(
     let live = progress.clone();
     let router = Router::new()
         .route("/metrics", get(move || std::future::ready(handle.render())))
-        .route("/livez", get(move || std::future::ready(livez(&live, &clock))))
-        .route("/readyz", get(move || std::future::ready(readyz(&progress))));
+        .route(
+            "/livez",
+            get(move || std::future::ready(livez(&live, &clock))),
+        )
+        .route(
+            "/readyz",
+            get(move || std::future::ready(readyz(&progress))),
+        );
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "health endpoint stopped");
@@ -70,7 +76,11 @@ pub(crate) async fn serve(
 
 fn livez(progress: &Progress, clock: &crate::Clock) -> StatusCode {
     let idle_ms = clock().timestamp_millis() - progress.last_turn_ms.load(Ordering::Relaxed);
-    if idle_ms < DEAD_AFTER_MS { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    if idle_ms < DEAD_AFTER_MS {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 fn readyz(progress: &Progress) -> StatusCode {

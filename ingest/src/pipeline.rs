@@ -63,7 +63,9 @@ pub async fn run(
     if !faults.is_empty() {
         return Err(ConfigError { faults }.into());
     }
-    progress.last_turn_ms.store(clock().timestamp_millis(), Ordering::Relaxed);
+    progress
+        .last_turn_ms
+        .store(clock().timestamp_millis(), Ordering::Relaxed);
     let http = match config.http.enabled {
         true => Some(observe::serve(config.http.listen, progress.clone(), clock.clone()).await?),
         false => None,
@@ -87,12 +89,15 @@ async fn consume(
     progress: Arc<Progress>,
     clock: Clock,
 ) -> Result<(), IngestError> {
-    let resolution = Resolution::try_from(config.partition_resolution)
-        .expect("validated to be 0 to 4");
+    let resolution =
+        Resolution::try_from(config.partition_resolution).expect("validated to be 0 to 4");
     let mut facts = Vec::new();
     for name in config.topics.keys() {
         let kind = EventKind::from(*name);
-        facts.push((kind, LakeTable::open_or_create(&config.lake, kind.table(), resolution).await?));
+        facts.push((
+            kind,
+            LakeTable::open_or_create(&config.lake, kind.table(), resolution).await?,
+        ));
     }
     let quarantine = LakeTable::open_or_create(&config.lake, Table::Quarantine, resolution).await?;
     let ids = match &config.schema_registry.url {

@@ -7,6 +7,7 @@
 mod check;
 mod rows;
 mod store;
+mod value;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -58,7 +59,9 @@ impl FromStr for RegistryTable {
         match name {
             "terminals" => Ok(Self::Terminals),
             "merchants" => Ok(Self::Merchants),
-            other => Err(format!("{other:?} is not a registry table: terminals or merchants")),
+            other => Err(format!(
+                "{other:?} is not a registry table: terminals or merchants"
+            )),
         }
     }
 }
@@ -134,7 +137,13 @@ pub struct RowFault {
 
 impl fmt::Display for RowFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, value, reason } = self;
+        let Self {
+            file,
+            line,
+            column,
+            value,
+            reason,
+        } = self;
         match column.is_empty() {
             true => write!(f, "{file}:{line}: {reason}"),
             false => write!(f, "{file}:{line}: {column} {value:?}: {reason}"),
@@ -169,6 +178,9 @@ pub enum RegistryError {
     /// Rows are bad and only a whole load was asked for.
     #[error("{} of {} rows of {} are bad, nothing was loaded; the first: {}", .0.rows_bad, .0.rows_read, .0.table, .0.faults[0])]
     BadRows(Box<LoadReport>),
+    /// The files have no good row: a table is never emptied by mistake.
+    #[error("the files have no good row of {} ({} bad), nothing was loaded", .0.table, .0.rows_bad)]
+    NoGoodRow(Box<LoadReport>),
     /// A table of the lake cannot be used.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -190,21 +202,25 @@ pub async fn load(options: &LoadOptions, now: DateTime<Utc>) -> Result<LoadRepor
     for input in &options.inputs {
         checked.read(&rows::open(table, input)?);
     }
-    let merchants = match table {
-        RegistryTable::Terminals => store::merchant_ids(&options.lake).await?,
-        RegistryTable::Merchants => None,
-    };
-    let mut report = checked.report(merchants.as_ref());
+    let mut report = checked.report();
     if report.rows_bad > 0 && options.bad_rows == BadRows::RefuseAll {
         report.rows_loaded = 0;
         return Err(RegistryError::BadRows(Box::new(report)));
+    }
+    if report.rows_loaded == 0 {
+        return Err(RegistryError::NoGoodRow(Box::new(report)));
+    }
+    if table == RegistryTable::Terminals
+        && let Some(merchants) = store::merchant_ids(&options.lake).await?
+    {
+        report.warnings = checked.unknown_merchants(&merchants);
     }
     let batch = checked.into_batch(now);
     report.rows_in_table = store::write(&options.lake, table, batch, options.mode).await?;
     Ok(report)
 }
 
-/// Ids of a registry table.
+/// Ids of merchants.
 type Ids = BTreeSet<String>;
 
 #[cfg(test)]

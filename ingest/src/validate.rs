@@ -73,13 +73,19 @@ pub fn check(
         match reason {
             None => keep.push(u32::try_from(row).expect("a flush has fewer than 2^32 rows")),
             Some((reason, detail)) => {
-                refused.push(Refused { message: decoded.messages[row], reason, detail });
+                refused.push(Refused {
+                    message: decoded.messages[row],
+                    reason,
+                    detail,
+                });
             }
         }
     }
     let rows = take_rows(&decoded.rows, &keep)?;
-    let origins: Vec<Origin> =
-        keep.iter().map(|row| origins[decoded.messages[*row as usize]]).collect();
+    let origins: Vec<Origin> = keep
+        .iter()
+        .map(|row| origins[decoded.messages[*row as usize]])
+        .collect();
     let rows = facts(kind, topic, &rows, &origins, rules, now)?;
     Ok(Checked { rows, refused })
 }
@@ -102,9 +108,16 @@ fn facts(
             "sentinels_nulled" => Arc::new(Int32Array::from(numbers.sentinels.clone())),
             "out_of_range_nulled" => Arc::new(Int32Array::from(numbers.out_of_range.clone())),
             "kafka_topic_partition" => Arc::new(StringArray::from_iter_values(
-                origins.iter().map(|o| schemas::lake::topic_partition(topic, o.partition)),
+                origins
+                    .iter()
+                    .map(|o| schemas::lake::topic_partition(topic, o.partition)),
             )),
-            "kafka_offset" => Arc::new(origins.iter().map(|o| Some(o.offset)).collect::<Int64Array>()),
+            "kafka_offset" => Arc::new(
+                origins
+                    .iter()
+                    .map(|o| Some(o.offset))
+                    .collect::<Int64Array>(),
+            ),
             "kafka_time" => Arc::new(
                 origins
                     .iter()

@@ -3,8 +3,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const cells = data.cells.map(readCell);
 const rings = data.borders.map(readRing);
-const places = data.places.map(([name, lon, lat, population]) =>
-  ({ name, x: worldX(lon / FINE), y: worldY(lat / FINE), population })).sort((one, two) => two.population - one.population);
+const places = data.places.map(([name, lon, lat, terminals]) =>
+  ({ name, x: worldX(lon / FINE), y: worldY(lat / FINE), terminals })).sort((one, two) => two.terminals - one.terminals);
 const truths = data.truths.map(truth => ({ ...truth, area: truth.area &&
   { x: worldX(truth.area[0] / FINE), y: worldY(truth.area[1] / FINE), radiusM: truth.area[2] } }));
 let carrier = -1, picked = null, ordered = [], waiting = false;

@@ -133,7 +133,7 @@ fn truth_values(document: &MapDocument, middle_lon: f64) -> Vec<Value> {
 fn place_values(document: &MapDocument, middle_lon: f64) -> Vec<Value> {
     let value = |place: &super::MapPlace| {
         let (lon, lat) = (near(place.position.lng(), middle_lon), place.position.lat());
-        json!([place.name, fine(lon), fine(lat), place.population])
+        json!([place.name, fine(lon), fine(lat), place.terminals])
     };
     document.places.iter().map(value).collect()
 }

@@ -28,7 +28,9 @@ pub(super) enum DemoBroker {
 impl DemoBroker {
     /// Starts the embedded broker.
     pub(super) fn embedded() -> Result<Self, PublishError> {
-        Ok(Self::Embedded(EmbeddedBroker::start(EmbeddedBroker::DEFAULT_PARTITIONS)?))
+        Ok(Self::Embedded(EmbeddedBroker::start(
+            EmbeddedBroker::DEFAULT_PARTITIONS,
+        )?))
     }
 
     /// Takes the user's: makes the topics that are missing, and refuses those that are not empty.
@@ -41,7 +43,9 @@ impl DemoBroker {
         runtime: &tokio::runtime::Runtime,
     ) -> anyhow::Result<Self> {
         let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", brokers).set("group.id", "notspot-demo-look");
+        client
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "notspot-demo-look");
         for (name, value) in properties {
             client.set(name, value);
         }
@@ -51,7 +55,11 @@ impl DemoBroker {
             runtime.block_on(create_topics(&client, &missing))?;
         }
         for kind in EventKind::ALL {
-            let held = if missing.contains(&kind) { 0 } else { messages(&look, kind.topic(), brokers)? };
+            let held = if missing.contains(&kind) {
+                0
+            } else {
+                messages(&look, kind.topic(), brokers)?
+            };
             if held > 0 {
                 let topic = kind.topic();
                 return Err(UsageError(format!(
@@ -73,7 +81,9 @@ impl DemoBroker {
 
     /// Fails when the embedded broker dropped messages: it keeps 5 MiB a partition and says nothing.
     pub(super) fn check_nothing_is_lost(&self) -> anyhow::Result<()> {
-        let Self::Embedded(broker) = self else { return Ok(()) };
+        let Self::Embedded(broker) = self else {
+            return Ok(());
+        };
         if let Some(partition) = broker.low_watermark_risen()? {
             bail!(
                 "the embedded broker is full and dropped messages of {partition}: simulate fewer --terminals or --days, or use --brokers"
@@ -84,13 +94,27 @@ impl DemoBroker {
 }
 
 fn unreachable(brokers: &str, source: rdkafka::error::KafkaError) -> PublishError {
-    PublishError::Unreachable { brokers: brokers.to_owned(), waited_s: WAIT.as_secs(), source }
+    PublishError::Unreachable {
+        brokers: brokers.to_owned(),
+        waited_s: WAIT.as_secs(),
+        source,
+    }
 }
 
 fn missing_topics(look: &BaseConsumer, brokers: &str) -> Result<Vec<EventKind>, PublishError> {
-    let metadata = look.fetch_metadata(None, WAIT).map_err(|source| unreachable(brokers, source))?;
-    let exists = |kind: &EventKind| metadata.topics().iter().any(|topic| topic.name() == kind.topic());
-    Ok(EventKind::ALL.into_iter().filter(|kind| !exists(kind)).collect())
+    let metadata = look
+        .fetch_metadata(None, WAIT)
+        .map_err(|source| unreachable(brokers, source))?;
+    let exists = |kind: &EventKind| {
+        metadata
+            .topics()
+            .iter()
+            .any(|topic| topic.name() == kind.topic())
+    };
+    Ok(EventKind::ALL
+        .into_iter()
+        .filter(|kind| !exists(kind))
+        .collect())
 }
 
 async fn create_topics(client: &ClientConfig, kinds: &[EventKind]) -> anyhow::Result<()> {
@@ -113,8 +137,14 @@ fn messages(look: &BaseConsumer, topic: &str, brokers: &str) -> Result<i64, Publ
     let failed = |source| unreachable(brokers, source);
     let metadata = look.fetch_metadata(Some(topic), WAIT).map_err(failed)?;
     let mut messages = 0;
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        let (low, high) = look.fetch_watermarks(topic, partition.id(), WAIT).map_err(failed)?;
+    for partition in metadata
+        .topics()
+        .iter()
+        .flat_map(|topic| topic.partitions())
+    {
+        let (low, high) = look
+            .fetch_watermarks(topic, partition.id(), WAIT)
+            .map_err(failed)?;
         messages += high - low;
     }
     Ok(messages)

@@ -81,7 +81,11 @@ pub(super) fn run(
     // The ingester's own error says more than that the fleet could not go on.
     let ingested = ingested.context("the ingester stopped")?;
     let (answer_key, published) = produced??;
-    Ok(Fed { answer_key, published, ingested })
+    Ok(Fed {
+        answer_key,
+        published,
+        ingested,
+    })
 }
 
 fn produce(
@@ -121,7 +125,10 @@ impl PacedSink {
             if now_settled > settled {
                 (settled, since) = (now_settled, Instant::now());
             } else if since.elapsed() > PATIENCE {
-                return Err(PublishError::Stopped(format!("nothing came into the lake for {} s", PATIENCE.as_secs())));
+                return Err(PublishError::Stopped(format!(
+                    "nothing came into the lake for {} s",
+                    PATIENCE.as_secs()
+                )));
             }
         }
         self.check()
@@ -132,7 +139,9 @@ impl PacedSink {
             return Err(PublishError::Stopped("by a signal".into()));
         }
         if self.shared.ingest_ended.load(Ordering::Acquire) {
-            return Err(PublishError::Stopped("the ingester ended before the fleet did".into()));
+            return Err(PublishError::Stopped(
+                "the ingester ended before the fleet did".into(),
+            ));
         }
         Ok(())
     }
@@ -142,7 +151,9 @@ impl EventSink for PacedSink {
     fn send(&mut self, kind: EventKind, batch: &RecordBatch) -> Result<(), PublishError> {
         self.wait_for_the_lake()?;
         self.inner.send(kind, batch)?;
-        self.shared.sent.fetch_add(batch.num_rows() as u64, Ordering::AcqRel);
+        self.shared
+            .sent
+            .fetch_add(batch.num_rows() as u64, Ordering::AcqRel);
         Ok(())
     }
 
@@ -164,15 +175,26 @@ fn watch(
     loop {
         let finished = fleet_is_finished();
         let (sent, settled) = (shared.sent(), shared.counts.settled());
-        progress.say(format!("{} of {} in the lake", grouped(settled), grouped(sent)));
-        if finished && settled >= sent || interrupt.is_raised() || shared.ingest_ended.load(Ordering::Acquire) {
+        progress.say(format!(
+            "{} of {} in the lake",
+            grouped(settled),
+            grouped(sent)
+        ));
+        if finished && settled >= sent
+            || interrupt.is_raised()
+            || shared.ingest_ended.load(Ordering::Acquire)
+        {
             break;
         }
         if settled > last.0 {
             last = (settled, Instant::now());
         }
         if finished && last.1.elapsed() > PATIENCE {
-            bail!("{} of {sent} messages did not come into the lake within {} s", sent - settled, PATIENCE.as_secs());
+            bail!(
+                "{} of {sent} messages did not come into the lake within {} s",
+                sent - settled,
+                PATIENCE.as_secs()
+            );
         }
         if looked.elapsed() > Duration::from_secs(2) {
             broker.check_nothing_is_lost()?;

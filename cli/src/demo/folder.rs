@@ -10,7 +10,14 @@ use crate::exit::UsageError;
 
 /// Says that a folder is a demo's.
 const MARKER: &str = ".notspot-demo";
-const ENTRIES: [&str; 6] = ["lake", "registry", "reports", "answer-key.json", "map.html", MARKER];
+const ENTRIES: [&str; 6] = [
+    "lake",
+    "registry",
+    "reports",
+    "answer-key.json",
+    "map.html",
+    MARKER,
+];
 
 /// A demo's folder.
 #[derive(Debug)]
@@ -41,7 +48,9 @@ impl DemoFolder {
             .into());
         }
         let folder = Self(path.to_owned());
-        folder.clear().with_context(|| format!("cannot use {}", path.display()))?;
+        folder
+            .clear()
+            .with_context(|| format!("cannot use {}", path.display()))?;
         Ok(folder)
     }
 
@@ -50,13 +59,20 @@ impl DemoFolder {
         fs::create_dir_all(&self.0)?;
         for entry in ENTRIES {
             let path = self.0.join(entry);
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
             match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        fs::write(self.0.join(MARKER), "made by `notspot demo`, replaced by the next one\n")?;
+        fs::write(
+            self.0.join(MARKER),
+            "made by `notspot demo`, replaced by the next one\n",
+        )?;
         fs::create_dir_all(self.reports())
     }
 
@@ -100,7 +116,10 @@ mod tests {
         fs::write(path.join("thesis.txt"), "years of work").expect("written");
         assert!(DemoFolder::prepare(path, Foreign::Refuse).is_err());
         DemoFolder::prepare(path, Foreign::Share).expect("shared");
-        assert_eq!(fs::read_to_string(path.join("thesis.txt")).expect("kept"), "years of work");
+        assert_eq!(
+            fs::read_to_string(path.join("thesis.txt")).expect("kept"),
+            "years of work"
+        );
     }
 
     #[test]

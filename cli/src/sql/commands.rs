@@ -45,10 +45,14 @@ impl ShellCommand {
             (".tables" | "\\d" | "\\dt", None) => Self::Tables,
             (".schema" | "\\d", Some(table)) => Self::Columns(table.to_owned()),
             (".functions" | "\\df", None) => Self::Functions,
-            (".format", Some(name)) => Self::Format(name.parse().map_err(|error| format!("{error}"))?),
-            (".rows", Some(number)) => {
-                Self::Rows(number.parse().map_err(|_| format!(".rows takes a number, not {number:?}"))?)
+            (".format", Some(name)) => {
+                Self::Format(name.parse().map_err(|error| format!("{error}"))?)
             }
+            (".rows", Some(number)) => Self::Rows(
+                number
+                    .parse()
+                    .map_err(|_| format!(".rows takes a number, not {number:?}"))?,
+            ),
             (".refresh", None) => Self::Refresh,
             (".help" | "\\?" | "\\h", None) => Self::Help,
             (".quit" | ".exit" | "\\q", None) => Self::Quit,
@@ -65,9 +69,17 @@ pub(super) fn print_tables(lake: &LakeSession, out: &mut (dyn Write + Send)) -> 
             (_, Some(rows)) => format!("{rows} rows in {} files", state.files),
             (_, None) => format!("{} files", state.files),
         };
-        writeln!(out, "  {:16} {rows}; {}", state.table.name(), state.table.doc())?;
+        writeln!(
+            out,
+            "  {:16} {rows}; {}",
+            state.table.name(),
+            state.table.doc()
+        )?;
     }
-    writeln!(out, "Without duplicates under these names, as they lie in the lake under lake.NAME.")
+    writeln!(
+        out,
+        "Without duplicates under these names, as they lie in the lake under lake.NAME."
+    )
 }
 
 /// Lists our functions.
@@ -85,8 +97,14 @@ mod tests {
     #[test]
     fn a_line_is_a_command_by_its_first_character() {
         assert_eq!(ShellCommand::read("select 1;"), None);
-        assert_eq!(ShellCommand::read("\\d declines;"), Some(Ok(ShellCommand::Columns("declines".into()))));
-        assert_eq!(ShellCommand::read(".rows 5"), Some(Ok(ShellCommand::Rows(5))));
+        assert_eq!(
+            ShellCommand::read("\\d declines;"),
+            Some(Ok(ShellCommand::Columns("declines".into())))
+        );
+        assert_eq!(
+            ShellCommand::read(".rows 5"),
+            Some(Ok(ShellCommand::Rows(5)))
+        );
         assert!(matches!(ShellCommand::read(".nonsense"), Some(Err(_))));
         assert!(matches!(ShellCommand::read(".format xml"), Some(Err(_))));
     }

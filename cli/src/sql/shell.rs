@@ -41,9 +41,20 @@ pub(super) fn run(
         // There is none the first time.
         let _ = editor.load_history(file);
     }
-    writeln!(out, "lake {} · .help for help, .quit to leave", lake.location())?;
+    writeln!(
+        out,
+        "lake {} · .help for help, .quit to leave",
+        lake.location()
+    )?;
     let format = output.format();
-    let mut shell = Shell { lake, format, rows: USUAL_ROWS, out, interrupt, runtime };
+    let mut shell = Shell {
+        lake,
+        format,
+        rows: USUAL_ROWS,
+        out,
+        interrupt,
+        runtime,
+    };
     loop {
         match editor.readline(PROMPT) {
             Ok(line) => {
@@ -97,7 +108,10 @@ impl Shell<'_> {
             ShellCommand::Tables => commands::print_tables(&self.lake, self.out)?,
             ShellCommand::Columns(table) => self.answer(&format!("describe {table}"))?,
             ShellCommand::Functions => commands::print_functions(self.out)?,
-            ShellCommand::Format(Format::Parquet) => writeln!(self.out, "parquet needs a file: notspot sql -c … -o FILE.parquet")?,
+            ShellCommand::Format(Format::Parquet) => writeln!(
+                self.out,
+                "parquet needs a file: notspot sql -c … -o FILE.parquet"
+            )?,
             ShellCommand::Format(format) => self.format = format,
             ShellCommand::Rows(rows) => self.rows = rows,
             ShellCommand::Refresh => match self.runtime.block_on(self.lake.refresh()) {
@@ -113,7 +127,10 @@ impl Shell<'_> {
     /// Runs a statement and shows its answer; a fault is shown too and ends nothing.
     fn answer(&mut self, statement: &str) -> anyhow::Result<()> {
         let began = Instant::now();
-        match self.runtime.block_on(ask(&self.lake, statement, self.interrupt)) {
+        match self
+            .runtime
+            .block_on(ask(&self.lake, statement, self.interrupt))
+        {
             Ok(Some(answer)) => self.show(&answer, began)?,
             Ok(None) => {
                 self.interrupt.answer();
@@ -126,11 +143,28 @@ impl Shell<'_> {
 
     fn show(&mut self, answer: &Answer, began: Instant) -> anyhow::Result<()> {
         let rows = answer.rows();
-        let limit = if self.format == Format::Table && self.rows > 0 { self.rows } else { rows };
-        render::write(self.format, &answer.schema, &first_rows(answer, limit), &mut self.out)?;
-        let shown = if limit < rows { format!("{limit} of ") } else { String::new() };
+        let limit = if self.format == Format::Table && self.rows > 0 {
+            self.rows
+        } else {
+            rows
+        };
+        render::write(
+            self.format,
+            &answer.schema,
+            &first_rows(answer, limit),
+            &mut self.out,
+        )?;
+        let shown = if limit < rows {
+            format!("{limit} of ")
+        } else {
+            String::new()
+        };
         let seconds = began.elapsed().as_secs_f64();
-        writeln!(self.out, "{shown}{} rows, {seconds:.2} s", grouped(rows as u64))?;
+        writeln!(
+            self.out,
+            "{shown}{} rows, {seconds:.2} s",
+            grouped(rows as u64)
+        )?;
         Ok(())
     }
 }
@@ -164,7 +198,10 @@ fn history_file() -> Option<PathBuf> {
         return Some(file.into());
     }
     let home_state = || Some(PathBuf::from(variable("HOME")?).join(".local/state"));
-    let folder = variable("XDG_STATE_HOME").map(PathBuf::from).or_else(home_state)?.join("notspot");
+    let folder = variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(home_state)?
+        .join("notspot");
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder.join("sql_history"))
 }
@@ -177,7 +214,12 @@ struct SqlHelper {
 impl Completer for SqlHelper {
     type Candidate = String;
 
-    fn complete(&self, line: &str, cursor: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(
+        &self,
+        line: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(self.words.complete(line, cursor))
     }
 }
@@ -186,6 +228,10 @@ impl Validator for SqlHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
         let complete = ShellCommand::read(text).is_some() || statements::is_complete(text);
-        Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if complete {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }

@@ -86,7 +86,8 @@ fn step(inside: Inside, char: char, next: Option<char>) -> Inside {
 fn opens_or_closes_comment(before: Inside, after: Inside) -> bool {
     matches!(
         (before, after),
-        (Inside::Code, Inside::LineComment | Inside::BlockComment) | (Inside::BlockComment, Inside::Code)
+        (Inside::Code, Inside::LineComment | Inside::BlockComment)
+            | (Inside::BlockComment, Inside::Code)
     )
 }
 
@@ -96,25 +97,44 @@ mod tests {
 
     #[test]
     fn only_semicolons_in_code_end_a_statement() {
-        let text = "select ';', \"a;b\" -- no; not here\n from t; /* nor; here */ select 'it''s;' ;; ";
+        let text =
+            "select ';', \"a;b\" -- no; not here\n from t; /* nor; here */ select 'it''s;' ;; ";
         assert_eq!(
             split(text),
-            ["select ';', \"a;b\" -- no; not here\n from t", "/* nor; here */ select 'it''s;'"]
+            [
+                "select ';', \"a;b\" -- no; not here\n from t",
+                "/* nor; here */ select 'it''s;'"
+            ]
         );
     }
 
     #[test]
     fn a_statement_is_complete_with_its_semicolon() {
-        for complete in ["select 1;", "select 1; -- done", "select 1;\n", " ", "-- nothing"] {
+        for complete in [
+            "select 1;",
+            "select 1; -- done",
+            "select 1;\n",
+            " ",
+            "-- nothing",
+        ] {
             assert!(is_complete(complete), "{complete:?}");
         }
-        for open in ["select 1", "select ';", "select 1; select", "/* ;", "select 1 -- ;"] {
+        for open in [
+            "select 1",
+            "select ';",
+            "select 1; select",
+            "/* ;",
+            "select 1 -- ;",
+        ] {
             assert!(!is_complete(open), "{open:?}");
         }
     }
 
     #[test]
     fn text_of_any_script_is_cut_at_characters() {
-        assert_eq!(split("select 'é;日本'; select 'ü'"), ["select 'é;日本'", "select 'ü'"]);
+        assert_eq!(
+            split("select 'é;日本'; select 'ü'"),
+            ["select 'é;日本'", "select 'ü'"]
+        );
     }
 }

@@ -6,12 +6,63 @@ use analytics::LakeSession;
 
 /// The keywords worth typing less of.
 const KEYWORDS: &[&str] = &[
-    "all", "and", "as", "asc", "between", "by", "case", "cast", "cross", "desc", "describe", "distinct", "else",
-    "end", "except", "exists", "explain", "explain analyze", "false", "filter", "from", "full", "group by",
-    "having", "in", "inner", "intersect", "interval", "is", "is not null", "is null", "join", "left", "like",
-    "limit", "not", "null", "nulls last", "offset", "on", "or", "order by", "outer", "over", "partition by",
-    "right", "select", "show tables", "then", "true", "union all", "using", "values", "when", "where",
-    "with", "within group",
+    "all",
+    "and",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "cross",
+    "desc",
+    "describe",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "explain",
+    "explain analyze",
+    "false",
+    "filter",
+    "from",
+    "full",
+    "group by",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "interval",
+    "is",
+    "is not null",
+    "is null",
+    "join",
+    "left",
+    "like",
+    "limit",
+    "not",
+    "null",
+    "nulls last",
+    "offset",
+    "on",
+    "or",
+    "order by",
+    "outer",
+    "over",
+    "partition by",
+    "right",
+    "select",
+    "show tables",
+    "then",
+    "true",
+    "union all",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
+    "within group",
 ];
 
 /// Everything that can be completed, sorted.
@@ -24,13 +75,29 @@ impl Words {
         let mut words: BTreeSet<String> = KEYWORDS.iter().map(|&word| word.to_owned()).collect();
         let context = lake.context();
         for name in context.catalog_names() {
-            let Some(catalog) = context.catalog(&name) else { continue };
+            let Some(catalog) = context.catalog(&name) else {
+                continue;
+            };
             for schema_name in catalog.schema_names() {
-                let Some(schema) = catalog.schema(&schema_name) else { continue };
+                let Some(schema) = catalog.schema(&schema_name) else {
+                    continue;
+                };
                 for table in schema.table_names() {
-                    let Ok(Some(provider)) = schema.table(&table).await else { continue };
-                    words.extend(provider.schema().fields().iter().map(|field| field.name().clone()));
-                    words.insert(if schema_name == "public" { table } else { format!("{schema_name}.{table}") });
+                    let Ok(Some(provider)) = schema.table(&table).await else {
+                        continue;
+                    };
+                    words.extend(
+                        provider
+                            .schema()
+                            .fields()
+                            .iter()
+                            .map(|field| field.name().clone()),
+                    );
+                    words.insert(if schema_name == "public" {
+                        table
+                    } else {
+                        format!("{schema_name}.{table}")
+                    });
                 }
             }
         }
@@ -52,7 +119,10 @@ impl Words {
         if typed.is_empty() {
             return (start, Vec::new());
         }
-        let fits = self.0.iter().filter(|word| word.to_lowercase().starts_with(&typed));
+        let fits = self
+            .0
+            .iter()
+            .filter(|word| word.to_lowercase().starts_with(&typed));
         (start, fits.cloned().collect())
     }
 }
@@ -62,14 +132,24 @@ mod tests {
     use super::*;
 
     fn words() -> Words {
-        Words(["declines", "decline_count", "lake.declines", "select"].map(str::to_owned).into())
+        Words(
+            ["declines", "decline_count", "lake.declines", "select"]
+                .map(str::to_owned)
+                .into(),
+        )
     }
 
     #[test]
     fn the_word_before_the_cursor_is_completed_whatever_its_case() {
         let line = "SELECT * from DECL where";
-        assert_eq!(words().complete(line, 18), (14, vec!["decline_count".into(), "declines".into()]));
-        assert_eq!(words().complete("from lake.d", 11), (5, vec!["lake.declines".into()]));
+        assert_eq!(
+            words().complete(line, 18),
+            (14, vec!["decline_count".into(), "declines".into()])
+        );
+        assert_eq!(
+            words().complete("from lake.d", 11),
+            (5, vec!["lake.declines".into()])
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ def counts(rows, used, heartbeats, signals, declines, attempts, failures, **more
 def mycall():
     rows = list(table("mycall-sample.csv.zst", ",", 9))
     dropped = sum(row["call_drop_category"] == "Call Dropped" for row in rows)
-    nowhere = [("-1.0", "-1.0"), ("0.0", "0.0"), ("0.0", "-180.0")]
+    nowhere = [("-1.0", "-1.0"), ("0.0", "0.0"), ("0.0", "-180.0"), ("0.0", "-180.000005")]
     unplaced = [
         (float(row["latitude"]), float(row["longitude"])) in [(float(a), float(b)) for a, b in nowhere]
         for row in rows
@@ -65,7 +65,8 @@ def bandwidth():
     rows = [row for file in files.values() for row in file]
 
     def reading(value, absent):
-        return any(part not in absent for part in value.split(";"))
+        parts = value.split(";")
+        return any(part not in absent and not part.startswith("Added in API") for part in parts)
 
     none = {"", "2147483647"}
     rsrp = sum(reading(row["cell_rsrp"], none) for row in files["4G"])

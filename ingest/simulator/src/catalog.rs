@@ -189,7 +189,10 @@ pub const MODELS: &[Model] = &[
 /// Finds a model and one of its firmwares.
 pub fn find_model(model: &str, firmware: &str) -> Option<(u8, u8)> {
     let at = MODELS.iter().position(|known| known.name == model)?;
-    let version = MODELS[at].firmwares.iter().position(|(known, _)| *known == firmware)?;
+    let version = MODELS[at]
+        .firmwares
+        .iter()
+        .position(|(known, _)| *known == firmware)?;
     Some((at as u8, version as u8))
 }
 
@@ -338,5 +341,50 @@ pub fn refusal_answers(refusal: Refusal, profile: CodeProfile) -> &'static [Answ
         (Refusal::MerchantConfig, CodeProfile::Iso8583) => &MERCHANT_ISO,
         (Refusal::CardLimit, CodeProfile::Unionpay) => &CARD_UNIONPAY,
         (Refusal::CardLimit, CodeProfile::Iso8583) => &CARD_ISO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_is_in_the_code_tables() {
+        for profile in [CodeProfile::Unionpay, CodeProfile::Iso8583] {
+            for (answer, _) in ordinary_answers(profile) {
+                let entry = schemas::causes::classify(answer.profile, answer.code);
+                let entry = entry.unwrap_or_else(|| panic!("{answer:?} is unknown"));
+                assert_eq!(entry.cause_class, Some(answer.cause), "{answer:?}");
+            }
+            for refusal in [
+                Refusal::Moved,
+                Refusal::RegionNotOpen,
+                Refusal::MerchantConfig,
+                Refusal::CardLimit,
+            ] {
+                for answer in refusal_answers(refusal, profile) {
+                    assert!(
+                        schemas::causes::classify(answer.profile, answer.code).is_some(),
+                        "{answer:?}"
+                    );
+                }
+            }
+        }
+        for answer in [&DEFECT_UNIONPAY, &OFFLINE_APPROVED, &OFFLINE_DECLINED] {
+            assert!(
+                schemas::causes::classify(answer.profile, answer.code).is_some(),
+                "{answer:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn shares_of_models_and_firmwares_make_a_whole() {
+        let models: f64 = MODELS.iter().map(|model| model.share).sum();
+        assert!((models - 1.0).abs() < 1e-9, "{models}");
+        for model in MODELS {
+            let firmwares: f64 = model.firmwares.iter().map(|(_, share)| share).sum();
+            assert!((firmwares - 1.0).abs() < 1e-9, "{}", model.name);
+        }
     }
 }

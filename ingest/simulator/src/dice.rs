@@ -13,7 +13,9 @@ pub const fn mix(value: u64) -> u64 {
 
 /// Hashes a few numbers in their order.
 pub fn hash(parts: &[u64]) -> u64 {
-    parts.iter().fold(0x6e6f_7473_706f_7421, |state, part| mix(state ^ part))
+    parts
+        .iter()
+        .fold(0x6e6f_7473_706f_7421, |state, part| mix(state ^ part))
 }
 
 /// Turns hashed bits into a number in [0, 1).
@@ -102,7 +104,8 @@ mod tests {
         let mut dice = Dice::new(&[7]);
         let draws: Vec<f64> = (0..200_000).map(|_| dice.normal()).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-        let variance = draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / draws.len() as f64;
+        let variance =
+            draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / draws.len() as f64;
         assert!(mean.abs() < 0.01, "{mean}");
         assert!((variance - 1.0).abs() < 0.02, "{variance}");
     }

@@ -28,7 +28,9 @@ const BATCH_ROWS: usize = 8_192;
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
     /// The country is unknown, or has only small towns.
-    #[error("fleet.country {country:?} has no town of {min_town_population} inhabitants or more in the list of cities")]
+    #[error(
+        "fleet.country {country:?} has no town of {min_town_population} inhabitants or more in the list of cities"
+    )]
     NoTowns {
         /// Country asked for.
         country: String,
@@ -132,7 +134,9 @@ impl<'a, 'b> Run<'a, 'b> {
     ) -> Self {
         let context = Context::new(scenario, world);
         let terminals = world.terminals.len() as u32;
-        let states = (0..terminals).map(|terminal| State::new(&context, terminal)).collect();
+        let states = (0..terminals)
+            .map(|terminal| State::new(&context, terminal))
+            .collect();
         Self {
             due_ms: vec![context.start_ms; world.terminals.len()],
             states,
@@ -202,9 +206,13 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn record_cause(&mut self, row: &Row) -> Result<(), SimError> {
-        if let (Some(causes), Payload::Decline(decline)) = (&mut self.options.true_causes, &row.payload) {
+        if let (Some(causes), Payload::Decline(decline)) =
+            (&mut self.options.true_causes, &row.payload)
+        {
             let id = event_id(self.context.world.seed, row);
-            causes.record(id, decline.cause).map_err(SimError::TrueCauses)?;
+            causes
+                .record(id, decline.cause)
+                .map_err(SimError::TrueCauses)?;
         }
         Ok(())
     }
@@ -250,5 +258,6 @@ fn answer_key(
 fn by_cause(counts: &[u64]) -> BTreeMap<String, u64> {
     let counted = CauseClass::ALL.iter().zip(counts);
     let seen = counted.filter(|(_, count)| **count > 0);
-    seen.map(|(class, count)| (class.as_str().to_owned(), *count)).collect()
+    seen.map(|(class, count)| (class.as_str().to_owned(), *count))
+        .collect()
 }

@@ -14,9 +14,7 @@ use crate::scenario::{Fleet, Scenario};
 use crate::schedule::MERCHANT_KINDS;
 use crate::sites::{Heard, Plane, Sites, roads, wall_loss_db};
 use crate::towns::{self, Town, TownPicker};
-use crate::world::{
-    Access, AcquirerInfo, CarrierInfo, MAX_CARRIERS, Merchant, Terminal, World,
-};
+use crate::world::{Access, AcquirerInfo, CarrierInfo, MAX_CARRIERS, Merchant, Terminal, World};
 
 /// Nobody keeps a terminal where there is no signal: below this level shops find a better corner,
 /// an outdoor antenna or another terminal, and only a quarter of what is missing remains missing.
@@ -68,9 +66,10 @@ impl<'a> Builder<'a> {
         let plane = Plane::of(&towns);
         let roads = roads(&towns, plane);
         let carriers: Vec<CarrierInfo> = scenario.carriers.iter().map(carrier_info).collect();
-        let sites = carriers.iter().enumerate().map(|(at, carrier)| {
-            Sites::build(scenario.seed, at, carrier, &towns, &roads, plane)
-        });
+        let sites = carriers
+            .iter()
+            .enumerate()
+            .map(|(at, carrier)| Sites::build(scenario.seed, at, carrier, &towns, &roads, plane));
         let (time_zones, zone_of_town) = time_zones(&towns);
         Self {
             fleet: &scenario.fleet,
@@ -103,7 +102,12 @@ impl<'a> Builder<'a> {
     /// A bank's branch some kilometres outside one of the smallest towns, before all other shops.
     fn add_remote_branch(&mut self, terminals: u32) {
         let mut dice = self.merchant_dice();
-        let largest = self.world.towns.iter().map(|town| town.population as u64).min();
+        let largest = self
+            .world
+            .towns
+            .iter()
+            .map(|town| town.population as u64)
+            .min();
         let smallest = largest.unwrap_or(0) as f64 * 1.5;
         let small: Vec<usize> = (0..self.world.towns.len())
             .filter(|at| self.world.towns[*at].population <= smallest)
@@ -114,8 +118,16 @@ impl<'a> Builder<'a> {
         let terminals = terminals.min(self.remaining());
         self.add_merchant_at(&mut dice, town, place, kind, terminals);
         // One bank buys one carrier's SIMs, and puts its terminals on them.
-        let first = self.world.merchants.last().map_or(0, |merchant| merchant.first_terminal as usize);
-        let carrier = self.world.terminals.get(first).map_or(0, |terminal| terminal.carrier);
+        let first = self
+            .world
+            .merchants
+            .last()
+            .map_or(0, |merchant| merchant.first_terminal as usize);
+        let carrier = self
+            .world
+            .terminals
+            .get(first)
+            .map_or(0, |terminal| terminal.carrier);
         for terminal in &mut self.world.terminals[first..] {
             terminal.access = Access::Cellular;
             terminal.carrier = carrier;
@@ -145,11 +157,17 @@ impl<'a> Builder<'a> {
                 let streets = 3 + (here.population / 15_000.0) as usize;
                 let street = dice.index(streets) as u64;
                 let (lat, lon) = self.street(town, street);
-                self.plane.offset(lat, lon, dice.normal() * 0.14, dice.normal() * 0.14)
+                self.plane
+                    .offset(lat, lon, dice.normal() * 0.14, dice.normal() * 0.14)
             }
             1 => {
                 let reach = here.radius_km() * 0.7;
-                self.plane.offset(here.lat, here.lon, dice.normal() * reach, dice.normal() * reach)
+                self.plane.offset(
+                    here.lat,
+                    here.lon,
+                    dice.normal() * reach,
+                    dice.normal() * reach,
+                )
             }
             _ => self.roadside(dice, town, 0.5),
         }
@@ -159,20 +177,32 @@ impl<'a> Builder<'a> {
     fn street(&self, town: usize, street: u64) -> (f64, f64) {
         let here = &self.world.towns[town];
         let mut dice = Dice::new(&[self.world.seed, 0x57ee, town as u64, street]);
-        let reach = if street == 0 { 0.05 } else { here.radius_km() * 0.45 };
-        self.plane.offset(here.lat, here.lon, dice.normal() * reach, dice.normal() * reach)
+        let reach = if street == 0 {
+            0.05
+        } else {
+            here.radius_km() * 0.45
+        };
+        self.plane.offset(
+            here.lat,
+            here.lon,
+            dice.normal() * reach,
+            dice.normal() * reach,
+        )
     }
 
     /// A place on the way to a neighbouring town, which is land even by the sea.
     fn roadside(&self, dice: &mut Dice, town: usize, farthest: f64) -> (f64, f64) {
         let here = &self.world.towns[town];
         let there = &self.world.towns[self.roads[town][dice.index(3)]];
-        let distance_km = self.plane.distance_km((here.lat, here.lon), (there.lat, there.lon));
+        let distance_km = self
+            .plane
+            .distance_km((here.lat, here.lon), (there.lat, there.lon));
         // Islands far out have neighbours only across the sea.
         let along = dice.between(0.05, farthest) * (15.0 / distance_km.max(15.0));
         let lat = here.lat + (there.lat - here.lat) * along;
         let lon = here.lon + (there.lon - here.lon) * along;
-        self.plane.offset(lat, lon, dice.normal() * 0.25, dice.normal() * 0.25)
+        self.plane
+            .offset(lat, lon, dice.normal() * 0.25, dice.normal() * 0.25)
     }
 
     fn add_merchant_at(
@@ -192,7 +222,8 @@ impl<'a> Builder<'a> {
             first_terminal: self.world.terminals.len() as u32,
             terminals: u8::try_from(terminals).expect("a shop has few terminals"),
             kind,
-            acquirer: dice.weighted(self.world.acquirers.iter().map(|acquirer| acquirer.share)) as u8,
+            acquirer: dice.weighted(self.world.acquirers.iter().map(|acquirer| acquirer.share))
+                as u8,
         });
         for _ in 0..terminals {
             let terminal = self.terminal(dice, &surroundings);
@@ -201,7 +232,11 @@ impl<'a> Builder<'a> {
     }
 
     fn surroundings(&self, merchant: u64, lat: f64, lon: f64) -> Surroundings {
-        let heard: Vec<Heard> = self.sites.iter().map(|sites| sites.heard_at(lat, lon)).collect();
+        let heard: Vec<Heard> = self
+            .sites
+            .iter()
+            .map(|sites| sites.heard_at(lat, lon))
+            .collect();
         let walls_db = wall_loss_db(self.world.seed, merchant);
         let (east_km, north_km) = self.plane.km(lat, lon);
         let mut levels_dbm = [-150.0; MAX_CARRIERS];
@@ -225,7 +260,11 @@ impl<'a> Builder<'a> {
     }
 
     fn terminal(&self, dice: &mut Dice, around: &Surroundings) -> Terminal {
-        let merchant = self.world.merchants.last().expect("its shop was just added");
+        let merchant = self
+            .world
+            .merchants
+            .last()
+            .expect("its shop was just added");
         let town = merchant.town as usize;
         let model = dice.weighted(MODELS.iter().map(|model| model.share)) as u8;
         let habits = &MODELS[usize::from(model)];
@@ -235,10 +274,14 @@ impl<'a> Builder<'a> {
         let level_dbm = around.levels_dbm[usize::from(carrier)];
         let corner_db = 1.2 * dice.normal();
         let (lat, lon) = (merchant.lat, merchant.lon);
-        let (lat, lon) = self.plane.offset(lat, lon, dice.normal() * 0.006, dice.normal() * 0.006);
+        let (lat, lon) = self
+            .plane
+            .offset(lat, lon, dice.normal() * 0.006, dice.normal() * 0.006);
         let (clock_offset_ms, clock_drift_ms_per_day) = clock(dice);
         let datum = self.datum(dice, habits);
-        let hosts = self.world.acquirers[usize::from(merchant.acquirer)].hosts.len();
+        let hosts = self.world.acquirers[usize::from(merchant.acquirer)]
+            .hosts
+            .len();
         Terminal {
             lat,
             lon,
@@ -275,9 +318,13 @@ impl<'a> Builder<'a> {
     ) -> u8 {
         let carriers = &self.world.carriers;
         let usable = |carrier: &CarrierInfo| habits.rats & carrier.rats != 0;
-        let weights = carriers
-            .iter()
-            .map(|carrier| if usable(carrier) { carrier.sim_share } else { 0.0 });
+        let weights = carriers.iter().map(|carrier| {
+            if usable(carrier) {
+                carrier.sim_share
+            } else {
+                0.0
+            }
+        });
         let bought = dice.weighted(weights);
         let usable_levels = (0..carriers.len()).filter(|at| usable(&carriers[*at]));
         let strongest = usable_levels
@@ -285,7 +332,11 @@ impl<'a> Builder<'a> {
             .unwrap_or(bought);
         let gain_db = around.levels_dbm[strongest] - around.levels_dbm[bought];
         let unhappy = around.levels_dbm[bought] < -100.0 && gain_db > 6.0 && dice.chance(0.6);
-        if roams || unhappy { strongest as u8 } else { bought as u8 }
+        if roams || unhappy {
+            strongest as u8
+        } else {
+            bought as u8
+        }
     }
 
     fn choose_rat(
@@ -321,7 +372,10 @@ impl<'a> Builder<'a> {
 }
 
 fn carrier_info(carrier: &crate::scenario::Carrier) -> CarrierInfo {
-    let rats = carrier.rats.iter().filter_map(|rat| rat.parse::<Rat>().ok());
+    let rats = carrier
+        .rats
+        .iter()
+        .filter_map(|rat| rat.parse::<Rat>().ok());
     CarrierInfo {
         plmn: carrier.plmn.clone(),
         sim_share: carrier.sim_share,
@@ -382,7 +436,11 @@ fn clock(dice: &mut Dice) -> (i32, i16) {
         2 => dice.between(-4.0, -0.5) * 3_600_000.0,
         _ => dice.between(3.0, 9.0) * 60_000.0,
     };
-    let drift_ms_per_day = if dice.chance(0.1) { dice.normal() * 600.0 } else { 0.0 };
+    let drift_ms_per_day = if dice.chance(0.1) {
+        dice.normal() * 600.0
+    } else {
+        0.0
+    };
     (offset_ms as i32, drift_ms_per_day as i16)
 }
 
@@ -408,11 +466,18 @@ pub fn radio_cell(seed: u64, carrier: u8, site: u32, merchant: u32, rat: Rat) ->
     let sector_no = sector as i32;
     let (id, pci) = match rat {
         Rat::Gsm => ((name % 21_000) as i64 * 3 + sector as i64, None),
-        Rat::Umts => (((i64::from(site) << 16) | (sector as i64 + 1)) & 0xfff_ffff, Some((physical & 0x7f) * 3 + sector_no)),
-        Rat::Nr => ((i64::from(site) << 14) | (sector as i64 + 1), Some((physical & 0xff) * 3 + sector_no)),
-        Rat::Lte | Rat::Nbiot | Rat::Ltem => {
-            (((i64::from(site) << 8) | (sector as i64 + 1)) & 0xfff_ffff, Some((physical & 0x7f) * 3 + sector_no))
-        }
+        Rat::Umts => (
+            ((i64::from(site) << 16) | (sector as i64 + 1)) & 0xfff_ffff,
+            Some((physical & 0x7f) * 3 + sector_no),
+        ),
+        Rat::Nr => (
+            (i64::from(site) << 14) | (sector as i64 + 1),
+            Some((physical & 0xff) * 3 + sector_no),
+        ),
+        Rat::Lte | Rat::Nbiot | Rat::Ltem => (
+            ((i64::from(site) << 8) | (sector as i64 + 1)) & 0xfff_ffff,
+            Some((physical & 0x7f) * 3 + sector_no),
+        ),
     };
     // Some hundred sites share an area.
     let area = dice::hash(&[seed, 0x7ac, u64::from(carrier), u64::from(site / 96)]) % 65_000 + 1;

@@ -40,7 +40,7 @@ mod truths;
 mod wire;
 mod world;
 
-pub use answer_key::{AnswerKey, CauseClass, Counts, Planted, Truth};
+pub use answer_key::{AnswerKey, Area, BranchPhase, CauseClass, Counts, Planted, Tally, Truth};
 pub use engine::{SimError, SimOptions, SimProgress, simulate, simulate_with};
 pub use registry_files::write_registry;
 pub use scenario::{Scenario, ScenarioError};

@@ -149,7 +149,11 @@ mod tests {
                     ] {
                         if !value.is_nan() {
                             let verdict = schemas::radio::check(rat, quantity, value);
-                            assert_ne!(verdict, schemas::radio::ReadingCheck::OutOfRange, "{rat} {quantity} {value}");
+                            assert_ne!(
+                                verdict,
+                                schemas::radio::ReadingCheck::OutOfRange,
+                                "{rat} {quantity} {value}"
+                            );
                         }
                     }
                 }

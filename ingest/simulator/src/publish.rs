@@ -97,7 +97,9 @@ pub enum PublishError {
         source: rdkafka::error::KafkaError,
     },
     /// Messages did not arrive.
-    #[error("{failed} messages were not delivered, the first to {topic} partition {partition}: {reason}")]
+    #[error(
+        "{failed} messages were not delivered, the first to {topic} partition {partition}: {reason}"
+    )]
     Undelivered {
         /// Messages that failed so far.
         failed: u64,

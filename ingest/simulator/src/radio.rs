@@ -70,7 +70,12 @@ pub fn mean_level_dbm(distance_km: f64, dense: bool) -> f64 {
 /// East and north are metres in a plane common to the country.
 pub fn shadowing_db(seed: u64, carrier: u8, east_m: f64, north_m: f64) -> f64 {
     let fine = lattice_noise(seed, u64::from(carrier), east_m / 150.0, north_m / 150.0);
-    let coarse = lattice_noise(seed, u64::from(carrier) + 64, east_m / 700.0, north_m / 700.0);
+    let coarse = lattice_noise(
+        seed,
+        u64::from(carrier) + 64,
+        east_m / 700.0,
+        north_m / 700.0,
+    );
     4.5 * fine + 5.0 * coarse
 }
 

@@ -23,6 +23,7 @@ mod identity;
 mod mapping;
 mod parquet_rows;
 mod plan;
+mod recording;
 mod run;
 mod summary;
 mod text_rows;
@@ -30,9 +31,7 @@ mod time;
 
 pub use builtin::{BuiltinMapping, builtin_mappings};
 pub use mapping::{Mapping, MappingError};
-pub use run::{
-    ReplayError, ReplayObserver, ReplayOptions, Speed, TimeShift, Unobserved, replay,
-};
+pub use run::{ReplayError, ReplayObserver, ReplayOptions, Speed, TimeShift, Unobserved, replay};
 pub use summary::{RefusedRow, ReplaySummary};
 
 #[cfg(test)]

@@ -7,8 +7,14 @@ use crate::scenario::CodeProfile;
 const SCHEMES: [&str; 5] = ["unionpay", "visa", "mastercard", "amex", "maestro"];
 const CARD_TYPES: [&str; 4] = ["credit", "debit", "prepaid", "foreign"];
 const ENTRY_MODES: [&str; 5] = ["chip", "contactless", "magstripe", "manual", "qr"];
-const TRANSACTION_TYPES: [&str; 6] =
-    ["purchase", "refund", "transfer", "bill_payment", "top_up", "pre_auth"];
+const TRANSACTION_TYPES: [&str; 6] = [
+    "purchase",
+    "refund",
+    "transfer",
+    "bill_payment",
+    "top_up",
+    "pre_auth",
+];
 const CHANNELS: [&str; 3] = ["card", "qr", "contactless_phone"];
 const AMOUNT_BANDS: [&str; 5] = ["0-10", "10-50", "50-200", "200-1000", "1000-"];
 

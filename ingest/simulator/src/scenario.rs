@@ -13,18 +13,36 @@ use toml::Value;
 const SHIPPED: &[(&str, &str)] = &[
     ("demo", include_str!("../scenarios/demo.toml")),
     ("null", include_str!("../scenarios/null.toml")),
-    ("remote-branch", include_str!("../scenarios/remote-branch.toml")),
+    (
+        "remote-branch",
+        include_str!("../scenarios/remote-branch.toml"),
+    ),
     ("country", include_str!("../scenarios/country.toml")),
     ("weak-zone", include_str!("../scenarios/weak-zone.toml")),
     ("not-spot", include_str!("../scenarios/not-spot.toml")),
-    ("bad-terminals", include_str!("../scenarios/bad-terminals.toml")),
+    (
+        "bad-terminals",
+        include_str!("../scenarios/bad-terminals.toml"),
+    ),
     ("bad-model", include_str!("../scenarios/bad-model.toml")),
     ("host-outage", include_str!("../scenarios/host-outage.toml")),
-    ("carrier-outage", include_str!("../scenarios/carrier-outage.toml")),
+    (
+        "carrier-outage",
+        include_str!("../scenarios/carrier-outage.toml"),
+    ),
     ("bad-release", include_str!("../scenarios/bad-release.toml")),
-    ("moved-terminals", include_str!("../scenarios/moved-terminals.toml")),
-    ("region-not-open", include_str!("../scenarios/region-not-open.toml")),
-    ("merchant-config", include_str!("../scenarios/merchant-config.toml")),
+    (
+        "moved-terminals",
+        include_str!("../scenarios/moved-terminals.toml"),
+    ),
+    (
+        "region-not-open",
+        include_str!("../scenarios/region-not-open.toml"),
+    ),
+    (
+        "merchant-config",
+        include_str!("../scenarios/merchant-config.toml"),
+    ),
     ("card-limit", include_str!("../scenarios/card-limit.toml")),
 ];
 
@@ -483,7 +501,9 @@ impl Scenario {
                 part,
             }
         })?;
-        let changed: Self = tree.try_into().map_err(|error: toml::de::Error| unreadable(error.to_string()))?;
+        let changed: Self = tree
+            .try_into()
+            .map_err(|error: toml::de::Error| unreadable(error.to_string()))?;
         let name = changed.name.clone();
         *self = changed.checked(&name)?;
         Ok(())
@@ -524,7 +544,9 @@ impl Scenario {
     fn faults(&self) -> Vec<String> {
         let mut check = Check::default();
         check.within("window.days", f64::from(self.window.days), 1.0, 366.0);
-        check.that(i64::try_from(self.seed).is_ok(), || "seed is above 2^63 - 1".into());
+        check.that(i64::try_from(self.seed).is_ok(), || {
+            "seed is above 2^63 - 1".into()
+        });
         self.fleet.check(&mut check);
         self.check_carriers(&mut check);
         self.check_acquirers(&mut check);
@@ -533,18 +555,39 @@ impl Scenario {
     }
 
     fn check_carriers(&self, check: &mut Check) {
-        check.within("number of carriers", self.carriers.len() as f64, 1.0, crate::world::MAX_CARRIERS as f64);
+        check.within(
+            "number of carriers",
+            self.carriers.len() as f64,
+            1.0,
+            crate::world::MAX_CARRIERS as f64,
+        );
         for carrier in &self.carriers {
             let name = &carrier.plmn;
-            check.that(Plmn::is_valid(name), || format!("carriers.plmn {name:?} is not of the form MCC-MNC"));
-            check.within(&format!("carriers.sim_share of {name}"), carrier.sim_share, 0.0, 1e6);
-            check.within(&format!("carriers.density of {name}"), carrier.density, 0.05, 20.0);
+            check.that(Plmn::is_valid(name), || {
+                format!("carriers.plmn {name:?} is not of the form MCC-MNC")
+            });
+            check.within(
+                &format!("carriers.sim_share of {name}"),
+                carrier.sim_share,
+                0.0,
+                1e6,
+            );
+            check.within(
+                &format!("carriers.density of {name}"),
+                carrier.density,
+                0.05,
+                20.0,
+            );
             for rat in &carrier.rats {
                 if let Err(error) = rat.parse::<schemas::radio::Rat>() {
-                    check.faults.push(format!("carriers.rats of {name}: {error}"));
+                    check
+                        .faults
+                        .push(format!("carriers.rats of {name}: {error}"));
                 }
             }
-            check.that(!carrier.rats.is_empty(), || format!("carriers.rats of {name} is empty"));
+            check.that(!carrier.rats.is_empty(), || {
+                format!("carriers.rats of {name} is empty")
+            });
         }
         let total: f64 = self.carriers.iter().map(|carrier| carrier.sim_share).sum();
         check.that(total > 0.0, || "no carrier has a sim_share above 0".into());
@@ -553,21 +596,56 @@ impl Scenario {
     fn check_acquirers(&self, check: &mut Check) {
         let total: f64 = self.acquirers.iter().map(|acquirer| acquirer.share).sum();
         check.that(total > 0.0, || "no acquirer has a share above 0".into());
-        check.within("number of acquirers", self.acquirers.len() as f64, 1.0, 64.0);
+        check.within(
+            "number of acquirers",
+            self.acquirers.len() as f64,
+            1.0,
+            64.0,
+        );
         for acquirer in &self.acquirers {
-            check.within(&format!("number of hosts of {}", acquirer.id), acquirer.hosts.len() as f64, 1.0, 3.0);
+            check.within(
+                &format!("number of hosts of {}", acquirer.id),
+                acquirer.hosts.len() as f64,
+                1.0,
+                3.0,
+            );
         }
     }
 }
 
 impl Fleet {
     fn check(&self, check: &mut Check) {
-        check.within("fleet.terminals", f64::from(self.terminals), 1.0, 10_000_000.0);
-        check.within("fleet.heartbeat_interval_s", f64::from(self.heartbeat_interval_s), 60.0, 86_400.0);
-        check.within("fleet.signal_interval_s", f64::from(self.signal_interval_s), 60.0, 86_400.0);
+        check.within(
+            "fleet.terminals",
+            f64::from(self.terminals),
+            1.0,
+            10_000_000.0,
+        );
+        check.within(
+            "fleet.heartbeat_interval_s",
+            f64::from(self.heartbeat_interval_s),
+            60.0,
+            86_400.0,
+        );
+        check.within(
+            "fleet.signal_interval_s",
+            f64::from(self.signal_interval_s),
+            60.0,
+            86_400.0,
+        );
         check.within("fleet.sales_per_day", self.sales_per_day, 0.0, 2_000.0);
-        check.within("fleet.terminals_per_merchant", self.terminals_per_merchant, 1.0, 20.0);
-        check.within("fleet.stored_forward_capacity", f64::from(self.stored_forward_capacity), 1.0, 1_000.0);
+        check.within(
+            "fleet.terminals_per_merchant",
+            self.terminals_per_merchant,
+            1.0,
+            20.0,
+        );
+        check.within(
+            "fleet.stored_forward_capacity",
+            f64::from(self.stored_forward_capacity),
+            1.0,
+            1_000.0,
+        );
         for (name, share) in [
             ("fleet.roaming_share", self.roaming_share),
             ("fleet.gcj02_share", self.gcj02_share),
@@ -577,19 +655,35 @@ impl Fleet {
             check.within(name, share, 0.0, 1.0);
         }
         check.that(Plmn::is_valid(&self.roaming_plmn), || {
-            format!("fleet.roaming_plmn {:?} is not of the form MCC-MNC", self.roaming_plmn)
+            format!(
+                "fleet.roaming_plmn {:?} is not of the form MCC-MNC",
+                self.roaming_plmn
+            )
         });
-        check.that(self.country == "CN" || self.gcj02_share + self.bd09_share == 0.0, || {
-            format!("fleet.gcj02_share and fleet.bd09_share are for China, not {}", self.country)
-        });
+        check.that(
+            self.country == "CN" || self.gcj02_share + self.bd09_share == 0.0,
+            || {
+                format!(
+                    "fleet.gcj02_share and fleet.bd09_share are for China, not {}",
+                    self.country
+                )
+            },
+        );
     }
 }
 
 impl Plant {
     fn check(&self, scenario: &Scenario, check: &mut Check) {
         let days = f64::from(scenario.window.days);
-        let shares = self.host_outage.iter().map(|plant| plant.failure_share)
-            .chain(self.bad_release.iter().flat_map(|plant| [plant.failure_share, plant.terminal_share]))
+        let shares = self
+            .host_outage
+            .iter()
+            .map(|plant| plant.failure_share)
+            .chain(
+                self.bad_release
+                    .iter()
+                    .flat_map(|plant| [plant.failure_share, plant.terminal_share]),
+            )
             .chain(self.moved_terminals.iter().map(|plant| plant.refusal_share))
             .chain(self.region_not_open.iter().map(|plant| plant.refusal_share))
             .chain(self.merchant_config.iter().map(|plant| plant.refusal_share))
@@ -597,35 +691,57 @@ impl Plant {
         for share in shares {
             check.within("a planted share", share, 0.0, 1.0);
         }
-        let begins = self.host_outage.iter().map(|plant| plant.day)
-            .chain(self.carrier_outage.iter().map(|plant| plant.day))
-            .chain(self.bad_release.iter().map(|plant| plant.day))
-            .chain(self.moved_terminals.iter().map(|plant| plant.day))
-            .chain(self.merchant_config.iter().map(|plant| plant.day))
-            .chain(self.bad_terminals.iter().map(|plant| plant.from_day))
-            .chain(self.weak_zone.iter().map(|plant| plant.from_day))
-            .chain(self.not_spot.iter().map(|plant| plant.from_day))
-            .chain(self.remote_branch.iter().flat_map(|plant| {
-                [plant.carrier_fix_day, plant.qr_day, plant.maintenance_day]
-            }));
+        let begins =
+            self.host_outage
+                .iter()
+                .map(|plant| plant.day)
+                .chain(self.carrier_outage.iter().map(|plant| plant.day))
+                .chain(self.bad_release.iter().map(|plant| plant.day))
+                .chain(self.moved_terminals.iter().map(|plant| plant.day))
+                .chain(self.merchant_config.iter().map(|plant| plant.day))
+                .chain(self.bad_terminals.iter().map(|plant| plant.from_day))
+                .chain(self.weak_zone.iter().map(|plant| plant.from_day))
+                .chain(self.not_spot.iter().map(|plant| plant.from_day))
+                .chain(self.remote_branch.iter().flat_map(|plant| {
+                    [plant.carrier_fix_day, plant.qr_day, plant.maintenance_day]
+                }));
         for day in begins {
             check.within("the day of a plant", day, 0.0, days);
         }
-        let multipliers = self.bad_terminals.iter().map(|plant| plant.multiplier)
+        let multipliers = self
+            .bad_terminals
+            .iter()
+            .map(|plant| plant.multiplier)
             .chain(self.bad_model.iter().map(|plant| plant.multiplier))
             .chain(self.remote_branch.iter().map(|plant| plant.multiplier));
         for multiplier in multipliers {
             check.within("multiplier of a plant", multiplier, 1.0, 1_000.0);
         }
-        for plmn in self.weak_zone.iter().filter_map(|plant| plant.plmn.as_ref())
-            .chain(self.carrier_outage.iter().filter_map(|plant| plant.plmn.as_ref()))
+        for plmn in self
+            .weak_zone
+            .iter()
+            .filter_map(|plant| plant.plmn.as_ref())
+            .chain(
+                self.carrier_outage
+                    .iter()
+                    .filter_map(|plant| plant.plmn.as_ref()),
+            )
         {
-            check.that(scenario.carriers.iter().any(|carrier| &carrier.plmn == plmn), || {
-                format!("planted carrier {plmn} is none of the carriers")
-            });
+            check.that(
+                scenario
+                    .carriers
+                    .iter()
+                    .any(|carrier| &carrier.plmn == plmn),
+                || format!("planted carrier {plmn} is none of the carriers"),
+            );
         }
         for branch in &self.remote_branch {
-            check.within("plant.remote_branch.terminals", f64::from(branch.terminals), 1.0, 20.0);
+            check.within(
+                "plant.remote_branch.terminals",
+                f64::from(branch.terminals),
+                1.0,
+                20.0,
+            );
             check.that(branch.carrier_fix_day <= branch.qr_day && branch.qr_day <= branch.maintenance_day, || {
                 "plant.remote_branch: carrier_fix_day, qr_day and maintenance_day are to follow each other".into()
             });
@@ -706,7 +822,9 @@ mod tests {
         let error = Scenario::parse(&text, "mine").expect_err("terminalz is no setting");
         assert!(error.to_string().contains("terminalz"), "{error}");
         let mut scenario = Scenario::load("null").expect("shipped");
-        let error = scenario.apply_override("fleet.speed=3").expect_err("speed is no setting");
+        let error = scenario
+            .apply_override("fleet.speed=3")
+            .expect_err("speed is no setting");
         assert!(error.to_string().contains("speed"), "{error}");
     }
 
@@ -720,7 +838,9 @@ mod tests {
             "plant.weak_zone.0.to_day=2.5",
             "fleet.heartbeat_interval_s = 900",
         ] {
-            scenario.apply_override(assignment).unwrap_or_else(|error| panic!("{error}"));
+            scenario
+                .apply_override(assignment)
+                .unwrap_or_else(|error| panic!("{error}"));
         }
         assert_eq!(scenario.fleet.terminals, 77);
         assert_eq!(scenario.start().to_rfc3339(), "2025-02-03T00:00:00+00:00");
@@ -733,7 +853,9 @@ mod tests {
     fn every_fault_is_reported_at_once_and_changes_nothing() {
         let mut scenario = Scenario::load("null").expect("shipped");
         let before = scenario.clone();
-        let error = scenario.apply_override("window.days=0").expect_err("no days");
+        let error = scenario
+            .apply_override("window.days=0")
+            .expect_err("no days");
         assert!(error.to_string().contains("window.days is 0"), "{error}");
         assert_eq!(scenario, before);
         scenario.fleet.gcj02_share = 0.5;

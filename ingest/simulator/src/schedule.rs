@@ -23,14 +23,78 @@ pub struct MerchantKind {
 
 /// Every kind of merchant.
 pub const MERCHANT_KINDS: &[MerchantKind] = &[
-    kind("Grocery", "5411", 0.24, (8, 21), 1.6, [0.9, 0.9, 0.9, 1.0, 1.2, 1.4, 0.7], [11, 18]),
-    kind("Restaurant", "5812", 0.22, (11, 24), 1.0, [0.7, 0.8, 0.9, 1.0, 1.3, 1.5, 0.8], [13, 20]),
-    kind("Fuel", "5541", 0.08, (6, 23), 1.5, [1.1, 1.0, 1.0, 1.0, 1.2, 1.0, 0.7], [8, 18]),
-    kind("Pharmacy", "5912", 0.09, (9, 20), 0.9, [1.2, 1.1, 1.1, 1.1, 1.2, 0.9, 0.4], [11, 18]),
-    kind("Clothing", "5651", 0.12, (10, 20), 0.6, [0.8, 0.8, 0.9, 1.0, 1.2, 1.8, 0.5], [12, 18]),
-    kind("Services", "7299", 0.13, (9, 19), 0.5, [1.2, 1.2, 1.2, 1.2, 1.3, 0.9, 0.0], [11, 16]),
-    kind("Market stall", "5499", 0.08, (7, 15), 0.7, [0.6, 0.9, 0.9, 0.9, 1.1, 1.7, 0.9], [9, 11]),
-    kind("Night shop", "5921", 0.04, (12, 24), 0.8, [0.7, 0.7, 0.8, 1.0, 1.6, 1.6, 0.6], [19, 22]),
+    kind(
+        "Grocery",
+        "5411",
+        0.24,
+        (8, 21),
+        1.6,
+        [0.9, 0.9, 0.9, 1.0, 1.2, 1.4, 0.7],
+        [11, 18],
+    ),
+    kind(
+        "Restaurant",
+        "5812",
+        0.22,
+        (11, 24),
+        1.0,
+        [0.7, 0.8, 0.9, 1.0, 1.3, 1.5, 0.8],
+        [13, 20],
+    ),
+    kind(
+        "Fuel",
+        "5541",
+        0.08,
+        (6, 23),
+        1.5,
+        [1.1, 1.0, 1.0, 1.0, 1.2, 1.0, 0.7],
+        [8, 18],
+    ),
+    kind(
+        "Pharmacy",
+        "5912",
+        0.09,
+        (9, 20),
+        0.9,
+        [1.2, 1.1, 1.1, 1.1, 1.2, 0.9, 0.4],
+        [11, 18],
+    ),
+    kind(
+        "Clothing",
+        "5651",
+        0.12,
+        (10, 20),
+        0.6,
+        [0.8, 0.8, 0.9, 1.0, 1.2, 1.8, 0.5],
+        [12, 18],
+    ),
+    kind(
+        "Services",
+        "7299",
+        0.13,
+        (9, 19),
+        0.5,
+        [1.2, 1.2, 1.2, 1.2, 1.3, 0.9, 0.0],
+        [11, 16],
+    ),
+    kind(
+        "Market stall",
+        "5499",
+        0.08,
+        (7, 15),
+        0.7,
+        [0.6, 0.9, 0.9, 0.9, 1.1, 1.7, 0.9],
+        [9, 11],
+    ),
+    kind(
+        "Night shop",
+        "5921",
+        0.04,
+        (12, 24),
+        0.8,
+        [0.7, 0.7, 0.8, 1.0, 1.6, 1.6, 0.6],
+        [19, 22],
+    ),
 ];
 
 const fn kind(
@@ -110,9 +174,18 @@ mod tests {
         let schedule = SalesSchedule::new();
         for (at, kind) in MERCHANT_KINDS.iter().enumerate() {
             let week: f64 = (0..168).map(|hour| schedule.share(at as u8, hour)).sum();
-            assert!((week - 7.0 * kind.activity).abs() < 1e-3, "{}: {week}", kind.name);
+            assert!(
+                (week - 7.0 * kind.activity).abs() < 1e-3,
+                "{}: {week}",
+                kind.name
+            );
             let closed = (0..168).filter(|hour| !kind.is_open(*hour));
-            assert!(closed.map(|hour| schedule.share(at as u8, hour)).sum::<f64>() == 0.0);
+            assert!(
+                closed
+                    .map(|hour| schedule.share(at as u8, hour))
+                    .sum::<f64>()
+                    == 0.0
+            );
         }
     }
 
@@ -120,7 +193,13 @@ mod tests {
     fn the_shares_of_merchant_kinds_make_a_whole() {
         let total: f64 = MERCHANT_KINDS.iter().map(|kind| kind.share).sum();
         assert!((total - 1.0).abs() < 1e-9, "{total}");
-        let activity: f64 = MERCHANT_KINDS.iter().map(|kind| kind.share * kind.activity).sum();
-        assert!((activity - 1.0).abs() < 0.1, "an average merchant has an average day: {activity}");
+        let activity: f64 = MERCHANT_KINDS
+            .iter()
+            .map(|kind| kind.share * kind.activity)
+            .sum();
+        assert!(
+            (activity - 1.0).abs() < 0.1,
+            "an average merchant has an average day: {activity}"
+        );
     }
 }

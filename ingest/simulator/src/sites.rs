@@ -97,7 +97,10 @@ impl Sites {
         for (at, town) in towns.iter().enumerate() {
             let mut dice = Dice::new(&[seed, 0x5173, carrier as u64, at as u64]);
             sites.add_in_town(&mut dice, town, info.density, &mut next_id);
-            for other in roads[at].iter().filter(|other| **other > at || !roads[**other].contains(&at)) {
+            for other in roads[at]
+                .iter()
+                .filter(|other| **other > at || !roads[**other].contains(&at))
+            {
                 sites.add_along_road(&mut dice, town, &towns[*other], info.density, &mut next_id);
             }
         }
@@ -123,13 +126,17 @@ impl Sites {
         density: f64,
         next_id: &mut u32,
     ) {
-        let length_km = self.plane.distance_km((from.lat, from.lon), (to.lat, to.lon));
+        let length_km = self
+            .plane
+            .distance_km((from.lat, from.lon), (to.lat, to.lon));
         let count = (length_km.min(120.0) / ROAD_SITE_KM * density) as u32;
         for _ in 0..count {
             let along = dice.unit();
             let lat = from.lat + (to.lat - from.lat) * along;
             let lon = from.lon + (to.lon - from.lon) * along;
-            let (lat, lon) = self.plane.offset(lat, lon, dice.normal() * 0.8, dice.normal() * 0.8);
+            let (lat, lon) = self
+                .plane
+                .offset(lat, lon, dice.normal() * 0.8, dice.normal() * 0.8);
             self.add(lat, lon, false, next_id);
         }
     }
@@ -190,13 +197,20 @@ impl Heard {
 }
 
 fn square(lat: f64, lon: f64) -> (i32, i32) {
-    ((lat / SQUARE_DEG).floor() as i32, (lon / SQUARE_DEG).floor() as i32)
+    (
+        (lat / SQUARE_DEG).floor() as i32,
+        (lon / SQUARE_DEG).floor() as i32,
+    )
 }
 
 /// Walks the border of the square of squares at a distance.
 fn ring_around(row: i32, column: i32, ring: i32) -> impl Iterator<Item = (i32, i32)> {
     (-ring..=ring).flat_map(move |up| {
-        let step = if up.abs() == ring { 1 } else { (2 * ring).max(1) };
+        let step = if up.abs() == ring {
+            1
+        } else {
+            (2 * ring).max(1)
+        };
         (-ring..=ring)
             .step_by(usize::try_from(step).expect("a step is positive"))
             .map(move |right| (row + up, column + right))
@@ -205,7 +219,10 @@ fn ring_around(row: i32, column: i32, ring: i32) -> impl Iterator<Item = (i32, i
 
 /// Returns the three nearest other towns of every town, where roads lead.
 pub fn roads(towns: &[Town], plane: Plane) -> Vec<[usize; 3]> {
-    let places: Vec<(f64, f64)> = towns.iter().map(|town| plane.km(town.lat, town.lon)).collect();
+    let places: Vec<(f64, f64)> = towns
+        .iter()
+        .map(|town| plane.km(town.lat, town.lon))
+        .collect();
     let nearest = |from: usize| {
         let mut best = [(f64::INFINITY, from); 3];
         for (at, place) in places.iter().enumerate().filter(|(at, _)| *at != from) {

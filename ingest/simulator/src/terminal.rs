@@ -265,7 +265,11 @@ impl State {
 
     /// Out of service a modem still measures, a little less than before.
     fn conditions_at(&self, at_ms: i64) -> Conditions {
-        let lost_db = if self.is_out_of_service(at_ms) { 7.0 } else { 0.0 };
+        let lost_db = if self.is_out_of_service(at_ms) {
+            7.0
+        } else {
+            0.0
+        };
         Conditions {
             level_dbm: self.now.level_dbm - lost_db,
             sinr_db: (self.now.sinr_db - lost_db).max(-20.0),
@@ -331,7 +335,8 @@ impl State {
         context.sent.push(row);
         if self.dice.chance(context.fleet.duplicate_share) {
             // The acknowledgement was lost; the terminal sends again.
-            let again_ms = row.sent_ms + 2_000 + (self.dice.exponential(40_000.0) as i64).min(600_000);
+            let again_ms =
+                row.sent_ms + 2_000 + (self.dice.exponential(40_000.0) as i64).min(600_000);
             context.counts.duplicates += 1;
             count_kind(&mut context.counts, &row.payload);
             context.sent.push(Row {
@@ -384,4 +389,15 @@ fn seconds(ms: i64) -> u32 {
 fn clock_ms(terminal: &Terminal, since_start_ms: i64) -> i32 {
     let drifted = i64::from(terminal.clock_drift_ms_per_day) * since_start_ms / DAY_MS;
     terminal.clock_offset_ms + drifted as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_terminals_fit_in_a_few_hundred_megabytes() {
+        let bytes = size_of::<State>() + size_of::<Terminal>() + size_of::<i64>();
+        assert!(bytes <= 400, "{bytes} bytes a terminal");
+    }
 }

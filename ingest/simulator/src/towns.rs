@@ -49,11 +49,19 @@ pub fn of_country(country: &str, min_population: u32) -> Vec<Town> {
         .and_then(|mut decoder| decoder.read_to_end(&mut text))
         .expect("the embedded list of cities is zstd");
     let mut reader = csv::Reader::from_reader(text.as_slice());
-    let headers = reader.byte_headers().expect("the list has a header").clone();
+    let headers = reader
+        .byte_headers()
+        .expect("the list has a header")
+        .clone();
     let mut record = csv::ByteRecord::new();
     let mut towns = Vec::new();
-    while reader.read_byte_record(&mut record).expect("the embedded list is CSV") {
-        let row: Row = record.deserialize(Some(&headers)).expect("rows match the header");
+    while reader
+        .read_byte_record(&mut record)
+        .expect("the embedded list is CSV")
+    {
+        let row: Row = record
+            .deserialize(Some(&headers))
+            .expect("rows match the header");
         if row.country == country && row.population >= f64::from(min_population) {
             towns.push(Town::from(row));
         }
@@ -109,7 +117,10 @@ mod tests {
     fn a_country_has_its_real_towns() {
         let towns = of_country("PT", 5_000);
         assert!(towns.len() > 400, "{}", towns.len());
-        let lisbon = towns.iter().find(|town| town.name == "Lisbon").expect("the capital is there");
+        let lisbon = towns
+            .iter()
+            .find(|town| town.name == "Lisbon")
+            .expect("the capital is there");
         assert!((lisbon.lat - 38.7).abs() < 0.1 && (lisbon.lon + 9.1).abs() < 0.1);
         assert_eq!(lisbon.time_zone, Tz::Europe__Lisbon);
         assert!(of_country("XX", 0).is_empty());

@@ -140,31 +140,59 @@ impl Planter<'_> {
         let mut dice = self.dice();
         let carrier = self.carrier(&mut dice, zone.plmn.as_deref());
         let on_carrier = |terminal: &Terminal| terminal.carrier == carrier && is_cellular(terminal);
-        let circle = self.dense_circle(&mut dice, "weak_zone", zone.radius_km, zone.min_terminals, on_carrier)?;
+        let circle = self.dense_circle(
+            &mut dice,
+            "weak_zone",
+            zone.radius_km,
+            zone.min_terminals,
+            on_carrier,
+        )?;
         let span = self.span(zone.from_day, zone.to_day);
-        let effect = self.effect(span, Effect::Attenuation {
-            carrier: Some(carrier),
-            db: zone.attenuation_db,
-        });
+        let effect = self.effect(
+            span,
+            Effect::Attenuation {
+                carrier: Some(carrier),
+                db: zone.attenuation_db,
+            },
+        );
         // Scans of other carriers' terminals hear the weak carrier too.
         self.apply(effect, self.in_circle(circle));
         let plmn = self.world.carriers[usize::from(carrier)].plmn.clone();
         let area = self.area(circle, on_carrier);
-        self.finish("weak-zone", effect..effect + 1, span, Truth::WeakZone { plmn, area });
+        self.finish(
+            "weak-zone",
+            effect..effect + 1,
+            span,
+            Truth::WeakZone { plmn, area },
+        );
         Ok(())
     }
 
     fn not_spot(&mut self, spot: &scenario::NotSpot) -> Result<(), SimError> {
         let mut dice = self.dice();
-        let circle = self.dense_circle(&mut dice, "not_spot", spot.radius_km, spot.min_terminals, is_cellular)?;
+        let circle = self.dense_circle(
+            &mut dice,
+            "not_spot",
+            spot.radius_km,
+            spot.min_terminals,
+            is_cellular,
+        )?;
         let span = self.span(spot.from_day, spot.to_day);
-        let effect = self.effect(span, Effect::Attenuation {
-            carrier: None,
-            db: spot.attenuation_db,
-        });
+        let effect = self.effect(
+            span,
+            Effect::Attenuation {
+                carrier: None,
+                db: spot.attenuation_db,
+            },
+        );
         self.apply(effect, self.in_circle(circle));
         let area = self.area(circle, is_cellular);
-        self.finish("not-spot", effect..effect + 1, span, Truth::NotSpot { area });
+        self.finish(
+            "not-spot",
+            effect..effect + 1,
+            span,
+            Truth::NotSpot { area },
+        );
         Ok(())
     }
 
@@ -174,7 +202,9 @@ impl Planter<'_> {
         // Around one of the larger towns, where an outage is felt.
         let mut towns: Vec<usize> = (0..self.world.towns.len()).collect();
         towns.sort_by(|one, other| {
-            self.world.towns[*other].population.total_cmp(&self.world.towns[*one].population)
+            self.world.towns[*other]
+                .population
+                .total_cmp(&self.world.towns[*one].population)
         });
         let town = &self.world.towns[towns[dice.index(towns.len().min(12))]];
         let circle = Circle {
@@ -191,7 +221,12 @@ impl Planter<'_> {
         self.apply(effect, concerned);
         let plmn = self.world.carriers[usize::from(carrier)].plmn.clone();
         let area = self.area(circle, on_carrier);
-        self.finish("carrier-outage", effect..effect + 1, span, Truth::CarrierOutage { plmn, area });
+        self.finish(
+            "carrier-outage",
+            effect..effect + 1,
+            span,
+            Truth::CarrierOutage { plmn, area },
+        );
         Ok(())
     }
 
@@ -201,18 +236,28 @@ impl Planter<'_> {
             Some(host) => vec![host.clone()],
             None => {
                 let acquirers = self.world.acquirers.iter();
-                acquirers.flat_map(|acquirer| acquirer.hosts.clone()).collect()
+                acquirers
+                    .flat_map(|acquirer| acquirer.hosts.clone())
+                    .collect()
             }
         };
         let host_id = hosts[dice.index(hosts.len())].clone();
         let concerned = self.terminals(|world, terminal| world.host_of(terminal) == host_id);
         self.some("host_outage", &concerned)?;
         let span = self.lasting(outage.day, outage.duration_min);
-        let effect = self.effect(span, Effect::HostDown {
-            share: outage.failure_share,
-        });
+        let effect = self.effect(
+            span,
+            Effect::HostDown {
+                share: outage.failure_share,
+            },
+        );
         let terminals = self.apply(effect, concerned);
-        self.finish("host-outage", effect..effect + 1, span, Truth::HostOutage { host_id, terminals });
+        self.finish(
+            "host-outage",
+            effect..effect + 1,
+            span,
+            Truth::HostOutage { host_id, terminals },
+        );
         Ok(())
     }
 
@@ -223,13 +268,24 @@ impl Planter<'_> {
         });
         let concerned: Vec<u32> = concerned.collect();
         let span = self.span(release.day, release.to_day);
-        let effect = self.effect(span, Effect::Release {
-            app_version: release.app_version.clone(),
-            share: release.failure_share,
-        });
+        let effect = self.effect(
+            span,
+            Effect::Release {
+                app_version: release.app_version.clone(),
+                share: release.failure_share,
+            },
+        );
         let terminals = self.apply(effect, concerned);
         let app_version = release.app_version.clone();
-        self.finish("bad-release", effect..effect + 1, span, Truth::BadRelease { app_version, terminals });
+        self.finish(
+            "bad-release",
+            effect..effect + 1,
+            span,
+            Truth::BadRelease {
+                app_version,
+                terminals,
+            },
+        );
     }
 
     fn bad_model(&mut self, bad: &scenario::BadModel) -> Result<(), SimError> {
@@ -244,9 +300,12 @@ impl Planter<'_> {
         });
         self.some("bad_model", &concerned)?;
         let span = self.span(0.0, None);
-        let effect = self.effect(span, Effect::Device {
-            multiplier: bad.multiplier,
-        });
+        let effect = self.effect(
+            span,
+            Effect::Device {
+                multiplier: bad.multiplier,
+            },
+        );
         let terminals = self.apply(effect, concerned);
         let truth = Truth::BadModel {
             model: bad.model.clone(),
@@ -261,12 +320,20 @@ impl Planter<'_> {
     fn region_not_open(&mut self, region: &scenario::RegionNotOpen) -> Result<(), SimError> {
         let mut dice = self.dice();
         let acquirer = match &region.acquirer {
-            Some(id) => self.world.acquirers.iter().position(|acquirer| acquirer.id == *id),
+            Some(id) => self
+                .world
+                .acquirers
+                .iter()
+                .position(|acquirer| acquirer.id == *id),
             None => Some(dice.weighted(self.world.acquirers.iter().map(|acquirer| acquirer.share))),
         };
-        let none = || SimError::NoRoom { plant: "region_not_open" };
+        let none = || SimError::NoRoom {
+            plant: "region_not_open",
+        };
         let acquirer = acquirer.ok_or_else(none)? as u8;
-        let code = self.region_of(acquirer, region.min_terminals).ok_or_else(none)?;
+        let code = self
+            .region_of(acquirer, region.min_terminals)
+            .ok_or_else(none)?;
         let concerned = self.terminals(|world, terminal| {
             let merchant = world.merchant_of(terminal);
             merchant.acquirer == acquirer && world.towns[merchant.town as usize].admin1 == code
@@ -288,7 +355,12 @@ impl Planter<'_> {
     /// The smallest region where the acquirer has terminals enough, else the one where it has most.
     fn region_of(&self, acquirer: u8, min_terminals: u32) -> Option<String> {
         let mut counts = std::collections::BTreeMap::<&str, u32>::new();
-        for merchant in self.world.merchants.iter().filter(|merchant| merchant.acquirer == acquirer) {
+        for merchant in self
+            .world
+            .merchants
+            .iter()
+            .filter(|merchant| merchant.acquirer == acquirer)
+        {
             let region = self.world.towns[merchant.town as usize].admin1.as_str();
             *counts.entry(region).or_default() += u32::from(merchant.terminals);
         }
@@ -301,9 +373,12 @@ impl Planter<'_> {
     fn bad_terminals(&mut self, bad: &scenario::BadTerminals) -> Result<(), SimError> {
         let chosen = self.free_terminals("bad_terminals", bad.count, is_cellular)?;
         let span = self.span(bad.from_day, None);
-        let effect = self.effect(span, Effect::Device {
-            multiplier: bad.multiplier,
-        });
+        let effect = self.effect(
+            span,
+            Effect::Device {
+                multiplier: bad.multiplier,
+            },
+        );
         let terminal_ids = self.ids(&chosen);
         self.apply(effect, chosen);
         let truth = Truth::BadTerminals {
@@ -324,10 +399,13 @@ impl Planter<'_> {
         let first = self.world.plants.len();
         for terminal in &chosen {
             let to = self.elsewhere(*terminal, moved.min_distance_km)?;
-            let effect = self.effect(span, Effect::Moved {
-                to,
-                refusal_share: moved.refusal_share,
-            });
+            let effect = self.effect(
+                span,
+                Effect::Moved {
+                    to,
+                    refusal_share: moved.refusal_share,
+                },
+            );
             self.apply(effect, vec![*terminal]);
         }
         let truth = Truth::MovedTerminals {
@@ -345,12 +423,19 @@ impl Planter<'_> {
         for _ in 0..10_000 {
             let at = dice.index(self.world.terminals.len());
             let other = &self.world.terminals[at];
-            let distance_km = self.plane.distance_km((from.lat, from.lon), (other.lat, other.lon));
-            if distance_km >= min_distance_km && other.carrier == from.carrier && other.is_unplanted() {
+            let distance_km = self
+                .plane
+                .distance_km((from.lat, from.lon), (other.lat, other.lon));
+            if distance_km >= min_distance_km
+                && other.carrier == from.carrier
+                && other.is_unplanted()
+            {
                 return Ok(at as u32);
             }
         }
-        Err(SimError::NoRoom { plant: "moved_terminals" })
+        Err(SimError::NoRoom {
+            plant: "moved_terminals",
+        })
     }
 
     fn merchant_config(&mut self, config: &scenario::MerchantConfig) -> Result<(), SimError> {
@@ -382,18 +467,31 @@ impl Planter<'_> {
     }
 
     fn remote_branch(&mut self, merchant: usize, branch: &scenario::RemoteBranch) {
-        let bounds = [0.0, branch.carrier_fix_day, branch.qr_day, branch.maintenance_day];
-        let names = ["before", "after_carrier_fix", "after_qr", "after_maintenance"];
+        let bounds = [
+            0.0,
+            branch.carrier_fix_day,
+            branch.qr_day,
+            branch.maintenance_day,
+        ];
+        let names = [
+            "before",
+            "after_carrier_fix",
+            "after_qr",
+            "after_maintenance",
+        ];
         let first = self.world.plants.len();
         let terminals = self.terminals_of(&[merchant as u32]);
         let mut phases = Vec::new();
         for (step, name) in names.into_iter().enumerate() {
             let span = self.span(bounds[step], bounds.get(step + 1).copied());
-            let effect = self.effect(span, Effect::Branch {
-                attenuation_db: if step < 1 { branch.attenuation_db } else { 0.0 },
-                qr_share: if step < 2 { 0.0 } else { branch.qr_share },
-                multiplier: if step < 3 { branch.multiplier } else { 1.0 },
-            });
+            let effect = self.effect(
+                span,
+                Effect::Branch {
+                    attenuation_db: if step < 1 { branch.attenuation_db } else { 0.0 },
+                    qr_share: if step < 2 { 0.0 } else { branch.qr_share },
+                    multiplier: if step < 3 { branch.multiplier } else { 1.0 },
+                },
+            );
             self.apply(effect, terminals.clone());
             phases.push(BranchPhase {
                 name: name.to_owned(),
@@ -463,13 +561,17 @@ impl Planter<'_> {
                 best = Some((inside.len(), circle));
             }
         }
-        let found = best.filter(|(count, _)| *count > 0).map(|(_, circle)| circle);
+        let found = best
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, circle)| circle);
         found.ok_or(SimError::NoRoom { plant })
     }
 
     fn is_near_another(&self, circle: Circle) -> bool {
         self.areas.iter().any(|area| {
-            let apart_km = self.plane.distance_km((circle.lat, circle.lon), (area.lat, area.lon));
+            let apart_km = self
+                .plane
+                .distance_km((circle.lat, circle.lon), (area.lat, area.lon));
             apart_km < circle.radius_km + area.radius_km + GAP_KM
         })
     }
@@ -515,7 +617,8 @@ impl Planter<'_> {
             }
             let at = dice.index(self.world.terminals.len()) as u32;
             let terminal = &self.world.terminals[at as usize];
-            let apart = !self.taken.contains(&at) && !self.taken_merchants.contains(&terminal.merchant);
+            let apart =
+                !self.taken.contains(&at) && !self.taken_merchants.contains(&terminal.merchant);
             if apart && suits(terminal) && !self.in_planted_place(terminal) {
                 self.taken.insert(at);
                 self.taken_merchants.insert(terminal.merchant);
@@ -550,12 +653,21 @@ impl Planter<'_> {
         terminals.collect()
     }
 
-    fn refusal(&mut self, span: Span, refusal: Refusal, share: f64, card_type: Option<String>) -> usize {
-        self.effect(span, Effect::Refused {
-            refusal,
-            share,
-            card_type,
-        })
+    fn refusal(
+        &mut self,
+        span: Span,
+        refusal: Refusal,
+        share: f64,
+        card_type: Option<String>,
+    ) -> usize {
+        self.effect(
+            span,
+            Effect::Refused {
+                refusal,
+                share,
+                card_type,
+            },
+        )
     }
 
     fn effect(&mut self, span: Span, effect: Effect) -> usize {
@@ -577,7 +689,11 @@ impl Planter<'_> {
     }
 
     fn finish(&mut self, name: &str, effects: Range<usize>, span: Span, truth: Truth) {
-        let alike = self.done.iter().filter(|done| done.planted.id.starts_with(name)).count();
+        let alike = self
+            .done
+            .iter()
+            .filter(|done| done.planted.id.starts_with(name))
+            .count();
         self.done.push(Plantation {
             effects,
             planted: Planted {
@@ -594,8 +710,10 @@ impl Planter<'_> {
         self.areas.push(circle);
         let inside = self.in_circle(circle);
         let inside = self.only(inside, concerned);
-        let merchants: BTreeSet<u32> =
-            inside.iter().map(|at| self.world.terminals[*at as usize].merchant).collect();
+        let merchants: BTreeSet<u32> = inside
+            .iter()
+            .map(|at| self.world.terminals[*at as usize].merchant)
+            .collect();
         let cells: BTreeSet<String> = inside
             .iter()
             .map(|at| cell_r8(&self.world.terminals[*at as usize]))
@@ -614,7 +732,8 @@ impl Planter<'_> {
     fn nearest_town(&self, circle: Circle) -> String {
         let distance_km = |at: usize| {
             let town = &self.world.towns[at];
-            self.plane.distance_km((town.lat, town.lon), (circle.lat, circle.lon))
+            self.plane
+                .distance_km((town.lat, town.lon), (circle.lat, circle.lon))
         };
         let nearest = (0..self.world.towns.len())
             .min_by(|one, other| distance_km(*one).total_cmp(&distance_km(*other)));
@@ -623,15 +742,24 @@ impl Planter<'_> {
 
     fn codes(&self, refusal: Refusal) -> Vec<String> {
         let answers = refusal_answers(refusal, self.world.code_profile);
-        answers.iter().map(|answer| answer.code.to_owned()).collect()
+        answers
+            .iter()
+            .map(|answer| answer.code.to_owned())
+            .collect()
     }
 
     fn ids(&self, terminals: &[u32]) -> Vec<String> {
-        terminals.iter().map(|terminal| self.world.terminal_id(*terminal)).collect()
+        terminals
+            .iter()
+            .map(|terminal| self.world.terminal_id(*terminal))
+            .collect()
     }
 
     fn merchant_ids(&self, merchants: &[u32]) -> Vec<String> {
-        merchants.iter().map(|merchant| self.world.merchant_id(*merchant)).collect()
+        merchants
+            .iter()
+            .map(|merchant| self.world.merchant_id(*merchant))
+            .collect()
     }
 
     fn span(&self, from_day: f64, to_day: Option<f64>) -> Span {

@@ -66,15 +66,23 @@ impl<'a> BatchBuilder<'a> {
         ];
         let batches = batches.map(|(kind, columns)| {
             let batch = RecordBatch::try_new(kind.wire_schema(), columns);
-            (kind, batch.expect("columns are built in the order of the contract"))
+            (
+                kind,
+                batch.expect("columns are built in the order of the contract"),
+            )
         });
-        batches.into_iter().filter(|(_, batch)| batch.num_rows() > 0)
+        batches
+            .into_iter()
+            .filter(|(_, batch)| batch.num_rows() > 0)
     }
 }
 
 /// Returns the version of the payment application a row was written by.
 fn app_version<'a>(world: &'a World, row: &Row) -> &'a str {
-    match row.release.map(|plant| &world.plants[usize::from(plant)].effect) {
+    match row
+        .release
+        .map(|plant| &world.plants[usize::from(plant)].effect)
+    {
         Some(Effect::Release { app_version, .. }) => app_version,
         _ => APP_VERSION,
     }
@@ -119,7 +127,13 @@ const fn position_source(source: PositionSource) -> Option<&'static str> {
 
 fn serving_cell(world: &World, row: &Row, terminal: &Terminal) -> RadioCell {
     let place = &world.terminals[row.place as usize];
-    radio_cell(world.seed, terminal.carrier, place.site, place.merchant, terminal.rat)
+    radio_cell(
+        world.seed,
+        terminal.carrier,
+        place.site,
+        place.merchant,
+        terminal.rat,
+    )
 }
 
 /// Integers of contracts are signed; counts here are far below their ends.
@@ -174,23 +188,33 @@ impl HeartbeatColumns {
     fn push(&mut self, world: &World, row: &Row, heartbeat: &HeartbeatRow) -> usize {
         let terminal = &world.terminals[row.terminal as usize];
         let cellular = terminal.access == Access::Cellular;
-        self.rat.append_option(cellular.then(|| terminal.rat.as_str()));
-        self.serving_plmn.append_option(cellular.then(|| world.serving_plmn_of(terminal)));
+        self.rat
+            .append_option(cellular.then(|| terminal.rat.as_str()));
+        self.serving_plmn
+            .append_option(cellular.then(|| world.serving_plmn_of(terminal)));
         self.sim_plmn.append_value(world.sim_plmn_of(terminal));
         self.interval_s.append_value(int(heartbeat.interval_s));
         self.attempts.append_value(int(heartbeat.counters.attempts));
-        self.approvals.append_value(int(heartbeat.counters.approvals));
-        self.no_answer.append_value(int(heartbeat.counters.no_answer));
-        self.offline_approved.append_value(int(heartbeat.counters.offline_approved));
-        self.stored_forward_depth.append_value(int(heartbeat.stored));
+        self.approvals
+            .append_value(int(heartbeat.counters.approvals));
+        self.no_answer
+            .append_value(int(heartbeat.counters.no_answer));
+        self.offline_approved
+            .append_value(int(heartbeat.counters.offline_approved));
+        self.stored_forward_depth
+            .append_value(int(heartbeat.stored));
         let waits = (heartbeat.stored > 0).then_some(i64::from(heartbeat.oldest_stored_s));
         self.oldest_stored_s.append_option(waits);
-        self.battery_pct.append_option(heartbeat.battery_pct.map(int));
+        self.battery_pct
+            .append_option(heartbeat.battery_pct.map(int));
         self.external_power.append_value(heartbeat.external_power);
         self.access.append_value(terminal.access.name());
         self.uptime_s.append_value(i64::from(heartbeat.uptime_s));
-        self.reboot_reason.append_value(REBOOT_REASONS[usize::from(heartbeat.reboot_reason)]);
-        let lost = heartbeat.disconnect_reason.map(|reason| DISCONNECT_REASONS[usize::from(reason)]);
+        self.reboot_reason
+            .append_value(REBOOT_REASONS[usize::from(heartbeat.reboot_reason)]);
+        let lost = heartbeat
+            .disconnect_reason
+            .map(|reason| DISCONNECT_REASONS[usize::from(reason)]);
         self.last_disconnect_reason.append_option(lost);
         self.common.push(world, row, terminal)
     }
@@ -273,7 +297,8 @@ impl SignalColumns {
         let cell = serving_cell(world, row, terminal);
         let (band, arfcn) = band(signal.rat, terminal.dense);
         self.rat.append_value(signal.rat.as_str());
-        self.serving_plmn.append_value(world.serving_plmn_of(terminal));
+        self.serving_plmn
+            .append_value(world.serving_plmn_of(terminal));
         self.sim_plmn.append_value(world.sim_plmn_of(terminal));
         write!(self.iccid_hash, "{:016x}", world.iccid_hash(row.terminal))
             .expect("writing to memory does not fail");
@@ -289,8 +314,10 @@ impl SignalColumns {
         self.rsrp_dbm.append_option(present(signal.rsrp_dbm));
         self.rsrq_db.append_option(present(signal.rsrq_db));
         self.sinr_db.append_option(present(signal.sinr_db));
-        self.raw_kind.append_option(signal.raw.map(|(kind, _)| kind.as_str()));
-        self.raw_index.append_option(signal.raw.map(|(_, index)| i32::from(index)));
+        self.raw_kind
+            .append_option(signal.raw.map(|(kind, _)| kind.as_str()));
+        self.raw_index
+            .append_option(signal.raw.map(|(_, index)| i32::from(index)));
         self.neighbours.push(world, row, terminal, signal);
         self.common.push(world, row, terminal)
     }
@@ -376,14 +403,20 @@ impl DeclineColumns {
         let sale = decline.sale;
         let last = decline.last_signal;
         self.sim_plmn.append_value(world.sim_plmn_of(terminal));
-        write!(self.attempt_id, "{}-{:07}-{}", world.country, row.terminal, decline.attempt)
-            .expect("writing to memory does not fail");
+        write!(
+            self.attempt_id,
+            "{}-{:07}-{}",
+            world.country, row.terminal, decline.attempt
+        )
+        .expect("writing to memory does not fail");
         self.attempt_id.append_value("");
         self.retry_no.append_value(i32::from(decline.retry_no));
         self.phase_failed.append_option(decline.phase);
         self.latency_ms.append_value(i64::from(decline.latency_ms));
-        self.response_code.append_option(decline.answer.map(|answer| answer.code));
-        self.code_profile.append_option(decline.answer.map(|answer| answer.profile));
+        self.response_code
+            .append_option(decline.answer.map(|answer| answer.code));
+        self.code_profile
+            .append_option(decline.answer.map(|answer| answer.profile));
         self.local_error.append_option(decline.local_error);
         self.card_scheme.append_value(sale.scheme());
         self.card_type.append_option(sale.card_type());
@@ -392,10 +425,14 @@ impl DeclineColumns {
         self.channel.append_value(sale.channel());
         self.amount_band.append_value(sale.amount_band());
         self.outcome.append_value(decline.outcome.name());
-        self.last_signal_age_s.append_option(last.map(|last| int(last.age_s)));
-        self.last_signal_rat.append_option(last.map(|last| last.rat.as_str()));
-        self.last_signal_plmn.append_option(last.map(|_| world.serving_plmn_of(terminal)));
-        self.last_signal_dbm.append_option(last.map(|last| last.dbm));
+        self.last_signal_age_s
+            .append_option(last.map(|last| int(last.age_s)));
+        self.last_signal_rat
+            .append_option(last.map(|last| last.rat.as_str()));
+        self.last_signal_plmn
+            .append_option(last.map(|_| world.serving_plmn_of(terminal)));
+        self.last_signal_dbm
+            .append_option(last.map(|last| last.dbm));
         self.common.push(world, row, terminal)
     }
 

@@ -224,7 +224,10 @@ impl World {
         let effects = self.plants_at(terminal, at_ms).map(|(_, effect)| effect);
         effects
             .map(|effect| match effect {
-                Effect::Attenuation { carrier: Some(one), db } if *one == carrier => *db,
+                Effect::Attenuation {
+                    carrier: Some(one),
+                    db,
+                } if *one == carrier => *db,
                 Effect::Attenuation { carrier: None, db } => *db,
                 Effect::Branch { attenuation_db, .. } => *attenuation_db,
                 _ => 0.0,

@@ -25,7 +25,8 @@ pub(super) fn decode(
     payloads: &[&[u8]],
     messages: &[usize],
 ) -> Result<RecordBatch, Failure> {
-    let unusable = |error: &dyn ToString| Failure::somewhere(Reason::Undecodable, error.to_string());
+    let unusable =
+        |error: &dyn ToString| Failure::somewhere(Reason::Undecodable, error.to_string());
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
     store
         .set(Fingerprint::Id(id), AvroSchema::new(writer.to_owned()))

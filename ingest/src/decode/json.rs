@@ -32,6 +32,8 @@ pub(super) fn decode(
             Ok(_) => {}
         }
     }
-    let batch = decoder.flush().map_err(|error| Failure::somewhere(Reason::Undecodable, error))?;
+    let batch = decoder
+        .flush()
+        .map_err(|error| Failure::somewhere(Reason::Undecodable, error))?;
     batch.ok_or_else(|| Failure::somewhere(Reason::Undecodable, "no rows"))
 }

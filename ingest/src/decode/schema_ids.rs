@@ -25,13 +25,19 @@ impl SchemaIds {
             .into_iter()
             .map(|kind| (kind.embedded_schema_id(), kind.contract().avro.to_owned()))
             .collect();
-        Self { known, registry: None }
+        Self {
+            known,
+            registry: None,
+        }
     }
 
     /// Knows nothing yet and asks the registry at `url`.
     pub fn registry(url: &str) -> Self {
         let settings = SrSettings::new(url.trim_end_matches('/').to_owned());
-        Self { known: HashMap::new(), registry: Some((url.to_owned(), settings)) }
+        Self {
+            known: HashMap::new(),
+            registry: Some((url.to_owned(), settings)),
+        }
     }
 
     /// Returns the schema of a known id.
@@ -44,7 +50,9 @@ impl SchemaIds {
     /// # Errors
     /// When the registry cannot be reached: messages are then no worse than before, and wait.
     pub async fn learn(&mut self, ids: impl IntoIterator<Item = u32>) -> Result<(), IngestError> {
-        let Some((url, settings)) = &self.registry else { return Ok(()) };
+        let Some((url, settings)) = &self.registry else {
+            return Ok(());
+        };
         for id in ids {
             if self.known.contains_key(&id) {
                 continue;

@@ -9,12 +9,24 @@ fn decode(messages: &[&str]) -> Decoded {
 
 #[test]
 fn one_bad_payload_never_costs_its_neighbours() {
-    let bad = ["{", "nonsense", "[1]", "", "{} {}", r#"{"attempts":"many"}"#, r#"{"attempts":1"#];
+    let bad = [
+        "{",
+        "nonsense",
+        "[1]",
+        "",
+        "{} {}",
+        r#"{"attempts":"many"}"#,
+        r#"{"attempts":1"#,
+    ];
     for bad in bad {
         let decoded = decode(&[GOOD, bad, GOOD, GOOD]);
         assert_eq!(decoded.messages, [0, 2, 3], "{bad}");
         assert_eq!(decoded.rows.num_rows(), 3, "{bad}");
-        let refused: Vec<_> = decoded.refused.iter().map(|r| (r.message, r.reason)).collect();
+        let refused: Vec<_> = decoded
+            .refused
+            .iter()
+            .map(|r| (r.message, r.reason))
+            .collect();
         assert_eq!(refused, [(1, Reason::Undecodable)], "{bad}");
     }
 }
@@ -32,7 +44,10 @@ fn avro_without_framing_or_of_an_unknown_id_is_refused_with_its_reason() {
         .expect("columns fit together");
     let reasons: Vec<_> = decoded.refused.iter().map(|r| r.reason).collect();
     use Reason::{Undecodable, UnknownSchemaId, WrongFraming};
-    assert_eq!(reasons, [WrongFraming, WrongFraming, UnknownSchemaId, Undecodable]);
+    assert_eq!(
+        reasons,
+        [WrongFraming, WrongFraming, UnknownSchemaId, Undecodable]
+    );
 }
 
 proptest::proptest! {

@@ -8,24 +8,16 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use schemas::card_data::{looks_like_pan, mask_pans};
+use chrono::{DateTime, Utc};
+use schemas::card_data::mask_pans;
 use schemas::lake::cell_to_i64;
 use schemas::position::to_wgs84;
-use schemas::registry::{RegistryColumn, RegistryType, file_columns};
-use schemas::{Datum, LatLon, Plmn};
+use schemas::registry::{RegistryColumn, file_columns};
+use schemas::{Datum, LatLon};
 
 use super::rows::{RegistryFile, TextRow};
+use super::value::{Value, checked_value, days, integer, number, text};
 use super::{Ids, LoadReport, RegistryTable, RowFault};
-
-/// A checked value.
-#[derive(Debug, Clone, PartialEq)]
-enum Value {
-    Text(String),
-    Integer(i32),
-    Number(f64),
-    Date(NaiveDate),
-}
 
 /// A good row: a value for every file column, and its place where it has one.
 #[derive(Debug)]
@@ -83,7 +75,10 @@ impl Checked {
         self.files.push(file.path.clone());
         for row in &file.rows {
             self.rows_read += 1;
-            let origin = Origin { file: self.files.len() - 1, line: row.line };
+            let origin = Origin {
+                file: self.files.len() - 1,
+                line: row.line,
+            };
             match self.check(row, &origin) {
                 Ok(good) => self.good.push(good),
                 Err(faults) => {
@@ -98,7 +93,11 @@ impl Checked {
         let texts = match &row.values {
             Ok(texts) => texts,
             Err(reason) => {
-                let wrong = Wrong { column: "", value: "", reason: reason.clone() };
+                let wrong = Wrong {
+                    column: "",
+                    value: "",
+                    reason: reason.clone(),
+                };
                 return Err(vec![self.fault(origin, &wrong)]);
             }
         };
@@ -108,7 +107,11 @@ impl Checked {
             match checked_value(column, text) {
                 Ok(value) => values.push(value),
                 Err(reason) => {
-                    wrong.push(Wrong { column: &column.column, value: text, reason });
+                    wrong.push(Wrong {
+                        column: &column.column,
+                        value: text,
+                        reason,
+                    });
                     values.push(None);
                 }
             }
@@ -119,15 +122,30 @@ impl Checked {
             match self.position(&values) {
                 Ok(found) => (declared, place) = found.unzip(),
                 Err((column, reason)) => {
-                    wrong.push(Wrong { column, value: self.text(texts, column), reason });
+                    wrong.push(Wrong {
+                        column,
+                        value: self.text(texts, column),
+                        reason,
+                    });
                 }
             }
         }
         if !wrong.is_empty() {
-            return Err(wrong.iter().map(|wrong| self.fault(origin, wrong)).collect());
+            return Err(wrong
+                .iter()
+                .map(|wrong| self.fault(origin, wrong))
+                .collect());
         }
-        self.by_id.insert(self.text(texts, self.table.id_column()).to_owned(), origin.clone());
-        Ok(GoodRow { values, declared, place, origin: origin.clone() })
+        self.by_id.insert(
+            self.text(texts, self.table.id_column()).to_owned(),
+            origin.clone(),
+        );
+        Ok(GoodRow {
+            values,
+            declared,
+            place,
+            origin: origin.clone(),
+        })
     }
 
     fn at(&self, column: &str) -> usize {
@@ -144,7 +162,11 @@ impl Checked {
         let value = self.text(texts, column);
         let first = self.by_id.get(value)?;
         let reason = format!("is already in {}:{}", self.files[first.file], first.line);
-        Some(Wrong { column, value, reason })
+        Some(Wrong {
+            column,
+            value,
+            reason,
+        })
     }
 
     /// Returns the declared position and the one on WGS-84, or the column at fault.
@@ -163,7 +185,10 @@ impl Checked {
             (None, Some(_)) => return Err(("lat", "is missing beside lon".into())),
         };
         let Some(Value::Text(datum)) = &values[self.at("datum")] else {
-            return Err(("datum", "is missing: a position needs its datum, it is never guessed".into()));
+            return Err((
+                "datum",
+                "is missing: a position needs its datum, it is never guessed".into(),
+            ));
         };
         let datum: Datum = datum.parse().map_err(|_| ("datum", "is unknown".into()))?;
         let declared = LatLon::new(lat, lon).map_err(|off| ("lat", off.to_string()))?;
@@ -180,8 +205,8 @@ impl Checked {
         }
     }
 
-    /// Returns what was found; `merchants` are those the lake knows, if it knows any.
-    pub(super) fn report(&self, merchants: Option<&Ids>) -> LoadReport {
+    /// Returns what was found.
+    pub(super) fn report(&self) -> LoadReport {
         LoadReport {
             table: self.table.to_string(),
             rows_read: self.rows_read,
@@ -189,11 +214,12 @@ impl Checked {
             rows_bad: self.rows_bad,
             rows_in_table: 0,
             faults: self.faults.clone(),
-            warnings: merchants.map_or_else(Vec::new, |known| self.unknown_merchants(known)),
+            warnings: Vec::new(),
         }
     }
 
-    fn unknown_merchants(&self, known: &Ids) -> Vec<RowFault> {
+    /// Tells the good rows whose merchant is not a known one.
+    pub(super) fn unknown_merchants(&self, known: &Ids) -> Vec<RowFault> {
         let column = "merchant_id";
         let at = self.at(column);
         let unknown = self.good.iter().filter_map(|row| match &row.values[at] {
@@ -203,7 +229,14 @@ impl Checked {
         unknown
             .map(|(row, id)| {
                 let reason = "is not a merchant of the lake".to_owned();
-                self.fault(&row.origin, &Wrong { column, value: id, reason })
+                self.fault(
+                    &row.origin,
+                    &Wrong {
+                        column,
+                        value: id,
+                        reason,
+                    },
+                )
             })
             .collect()
     }
@@ -211,7 +244,11 @@ impl Checked {
     /// Turns the good rows into a batch of the lake's table.
     pub(super) fn into_batch(self, now: DateTime<Utc>) -> RecordBatch {
         let schema = self.table.table().schema();
-        let columns = schema.fields().iter().map(|field| self.column(field, now)).collect();
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| self.column(field, now))
+            .collect();
         RecordBatch::try_new(schema.clone(), columns)
             .expect("columns are made with the types of the table")
     }
@@ -251,103 +288,13 @@ fn degrees(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
     Arc::new(values.collect::<Float64Array>())
 }
 
-fn text(value: Option<&Value>) -> Option<&str> {
-    match value? {
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn integer(value: Option<&Value>) -> Option<i32> {
-    match value? {
-        Value::Integer(number) => Some(*number),
-        _ => None,
-    }
-}
-
-fn number(value: Option<&Value>) -> Option<f64> {
-    match value? {
-        Value::Number(number) => Some(*number),
-        _ => None,
-    }
-}
-
-fn days(value: Option<&Value>) -> Option<i32> {
-    match value? {
-        Value::Date(date) => Some(date.to_epoch_days()),
-        _ => None,
-    }
-}
-
 /// Longest part of a value a fault repeats.
 const SHOWN_CHARS: usize = 60;
 
 fn shown(value: &str) -> String {
     let masked = mask_pans(value.as_bytes());
-    String::from_utf8_lossy(&masked).chars().take(SHOWN_CHARS).collect()
-}
-
-/// Checks one value; an empty text is none.
-fn checked_value(column: &RegistryColumn, text: &str) -> Result<Option<Value>, String> {
-    if text.is_empty() {
-        return match column.required {
-            true => Err("is missing".into()),
-            false => Ok(None),
-        };
-    }
-    match column.kind {
-        RegistryType::Text => checked_text(column, text).map(|()| Value::Text(text.to_owned())),
-        RegistryType::Integer => match text.parse() {
-            Ok(number) if in_range(column, f64::from(number)) => Ok(Value::Integer(number)),
-            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
-            Err(_) => Err("is not a whole number".into()),
-        },
-        RegistryType::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() && in_range(column, number) => Ok(Value::Number(number)),
-            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
-            Err(_) => Err("is not a number with a decimal point".into()),
-        },
-        RegistryType::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(Value::Date)
-            .map_err(|_| "is not a date of the form YYYY-MM-DD".into()),
-    }
-    .map(Some)
-}
-
-fn in_range(column: &RegistryColumn, number: f64) -> bool {
-    match column.column.as_str() {
-        "lat" => (-90.0..=90.0).contains(&number),
-        "lon" => (-180.0..=180.0).contains(&number),
-        "allowed_radius_m" => number >= 0.0,
-        "heartbeat_interval_s" => (1.0..=604_800.0).contains(&number),
-        _ => true,
-    }
-}
-
-fn checked_text(column: &RegistryColumn, text: &str) -> Result<(), String> {
-    if looks_like_pan(text) {
-        return Err("looks like a card number, which must not be kept".into());
-    }
-    let fits = match column.column.as_str() {
-        "terminal_id" | "merchant_id" => text.chars().count() <= 64,
-        "sim_plmn" => Plmn::is_valid(text),
-        "iccid_hash" => (16..=64).contains(&text.len()) && text.bytes().all(is_lower_hex),
-        "datum" => text.parse::<Datum>().is_ok(),
-        "merchant_category_code" => text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()),
-        "country_code" => text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()),
-        "time_zone" => text.parse::<chrono_tz::Tz>().is_ok(),
-        "opens_local" | "closes_local" => {
-            text.len() == 5 && NaiveTime::parse_from_str(text, "%H:%M").is_ok()
-        }
-        _ => true,
-    };
-    match (fits, column.valid.is_empty()) {
-        (true, _) => Ok(()),
-        (false, true) => Err("is longer than 64 characters".into()),
-        (false, false) => Err(format!("is not valid: {}", column.valid)),
-    }
-}
-
-const fn is_lower_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+    String::from_utf8_lossy(&masked)
+        .chars()
+        .take(SHOWN_CHARS)
+        .collect()
 }

@@ -33,8 +33,13 @@ const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
 /// Reads a file whole: registries are read once, checked as a whole and small beside the facts.
 pub(super) fn open(table: RegistryTable, path: &Path) -> Result<RegistryFile, RegistryError> {
     let file = path.display().to_string();
-    let unreadable = |source| RegistryError::Read { file: file.clone(), source };
-    let bytes = std::fs::read(path).and_then(decompressed).map_err(unreadable)?;
+    let unreadable = |source| RegistryError::Read {
+        file: file.clone(),
+        source,
+    };
+    let bytes = std::fs::read(path)
+        .and_then(decompressed)
+        .map_err(unreadable)?;
     let (header, rows) = match bytes.starts_with(&PARQUET_MAGIC) {
         true => parquet_rows(bytes),
         false => csv_rows(&bytes),
@@ -49,10 +54,16 @@ pub(super) fn open(table: RegistryTable, path: &Path) -> Result<RegistryFile, Re
         line: row.line,
         values: row.values.map(|mut values| {
             let mut take = |at: &Option<usize>| at.map(|at| std::mem::take(&mut values[at]));
-            order.iter().map(|at| take(at).unwrap_or_default()).collect()
+            order
+                .iter()
+                .map(|at| take(at).unwrap_or_default())
+                .collect()
         }),
     };
-    Ok(RegistryFile { path: file, rows: rows.into_iter().map(in_order).collect() })
+    Ok(RegistryFile {
+        path: file,
+        rows: rows.into_iter().map(in_order).collect(),
+    })
 }
 
 fn decompressed(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
@@ -76,15 +87,25 @@ fn column_order(table: RegistryTable, header: &[String]) -> Result<Vec<Option<us
             return Err(format!("column {name:?} is there twice"));
         }
         if !columns.iter().any(|column| column.column == *name) {
-            let known: Vec<&str> = columns.iter().map(|column| column.column.as_str()).collect();
-            return Err(format!("column {name:?} is not one of {}", known.join(", ")));
+            let known: Vec<&str> = columns
+                .iter()
+                .map(|column| column.column.as_str())
+                .collect();
+            return Err(format!(
+                "column {name:?} is not one of {}",
+                known.join(", ")
+            ));
         }
     }
     let order: Vec<Option<usize>> = columns
         .iter()
         .map(|column| header.iter().position(|name| *name == column.column))
         .collect();
-    match columns.iter().zip(&order).find(|(column, at)| column.required && at.is_none()) {
+    match columns
+        .iter()
+        .zip(&order)
+        .find(|(column, at)| column.required && at.is_none())
+    {
         Some((missing, _)) => Err(format!("column {:?} is missing", missing.column)),
         None => Ok(order),
     }
@@ -110,17 +131,25 @@ fn csv_rows(bytes: &[u8]) -> io::Result<HeaderAndRows> {
             let what = format!("line {line}: a value spans lines: a quote is not closed");
             return Err(io::Error::other(what));
         }
-        rows.push(TextRow { line, values: csv_values(&record, header.len()) });
+        rows.push(TextRow {
+            line,
+            values: csv_values(&record, header.len()),
+        });
     }
     Ok((header, rows))
 }
 
 fn csv_values(record: &csv::ByteRecord, width: usize) -> Result<Vec<String>, String> {
     if record.len() != width {
-        return Err(format!("row has {} values, the header {width}", record.len()));
+        return Err(format!(
+            "row has {} values, the header {width}",
+            record.len()
+        ));
     }
     let text = |value: &[u8]| {
-        std::str::from_utf8(value).map(str::to_owned).map_err(|_| "row is not UTF-8".to_owned())
+        std::str::from_utf8(value)
+            .map(str::to_owned)
+            .map_err(|_| "row is not UTF-8".to_owned())
     };
     record.iter().map(text).collect()
 }
@@ -136,15 +165,24 @@ struct Lines<'b> {
 
 impl<'b> Lines<'b> {
     const fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes, counted_to: 0, line: 1 }
+        Self {
+            bytes,
+            counted_to: 0,
+            line: 1,
+        }
     }
 
     /// Returns the line of the first row at or after a position.
     fn at(&mut self, byte: usize) -> u64 {
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let skipped = self.bytes[byte..].iter().take_while(|byte| is_end(byte)).count();
+        let skipped = self.bytes[byte..]
+            .iter()
+            .take_while(|byte| is_end(byte))
+            .count();
         let start = byte + skipped;
-        let ends = self.bytes[self.counted_to..start].iter().filter(|byte| **byte == b'\n');
+        let ends = self.bytes[self.counted_to..start]
+            .iter()
+            .filter(|byte| **byte == b'\n');
         self.line += ends.count() as u64;
         self.counted_to = start;
         self.line
@@ -153,19 +191,30 @@ impl<'b> Lines<'b> {
 
 fn parquet_rows(bytes: Vec<u8>) -> io::Result<HeaderAndRows> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?;
-    let header = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let header = builder
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     let mut rows = Vec::new();
     for batch in builder.build()? {
         let batch = batch.map_err(io::Error::other)?;
-        let columns: Vec<StringArray> =
-            batch.columns().iter().map(text_column).collect::<io::Result<_>>()?;
+        let columns: Vec<StringArray> = batch
+            .columns()
+            .iter()
+            .map(text_column)
+            .collect::<io::Result<_>>()?;
         for row in 0..batch.num_rows() {
             let value = |column: &StringArray| match column.is_null(row) {
                 true => String::new(),
                 false => column.value(row).trim().to_owned(),
             };
             let values = columns.iter().map(value).collect();
-            rows.push(TextRow { line: rows.len() as u64 + 1, values: Ok(values) });
+            rows.push(TextRow {
+                line: rows.len() as u64 + 1,
+                values: Ok(values),
+            });
         }
     }
     Ok((header, rows))

@@ -75,9 +75,16 @@ pub async fn commit_fenced(
         attempt += 1;
         let metadata = vec![("notspotBatch".to_owned(), batch.clone().into())];
         let result = table
-            .commit(actions.clone(), transactions.clone(), metadata, SaveMode::Append)
+            .commit(
+                actions.clone(),
+                transactions.clone(),
+                metadata,
+                SaveMode::Append,
+            )
             .await;
-        let Err(error) = result else { return Ok(Outcome::Committed) };
+        let Err(error) = result else {
+            return Ok(Outcome::Committed);
+        };
         tracing::warn!(table = %table.table, attempt, %error, "commit unclear, reading positions back");
         metrics::counter!("notspot_ingest_commit_retries_total").increment(1);
         if attempt == ATTEMPTS {

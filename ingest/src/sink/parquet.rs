@@ -33,14 +33,20 @@ const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// # Errors
 /// When a sort column is missing, which is a bug.
 pub fn sort(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let options = Some(SortOptions { descending: false, nulls_first: true });
+    let options = Some(SortOptions {
+        descending: false,
+        nulls_first: true,
+    });
     let names = table.partition_columns().iter().chain(table.sort_columns());
     let columns = names
         .map(|name| {
             let values = rows
                 .column_by_name(name)
                 .ok_or_else(|| ArrowError::SchemaError(format!("no column {name}")))?;
-            Ok(SortColumn { values: values.clone(), options })
+            Ok(SortColumn {
+                values: values.clone(),
+                options,
+            })
         })
         .collect::<Result<Vec<_>, ArrowError>>()?;
     let order = compute::lexsort_to_indices(&columns, None)?;
@@ -60,9 +66,12 @@ pub async fn write(table: &LakeTable, sorted: &RecordBatch) -> Result<Vec<Add>, 
     for range in partition_ranges(kind, sorted).map_err(|error| encode_error(kind, error))? {
         let rows = sorted.slice(range.start, range.len());
         let (folder, partition_values) = partition_of(kind, &rows);
-        let file_rows = without_partitions(kind, &rows).map_err(|error| encode_error(kind, error))?;
-        let bytes = encode(kind, &file_rows)
-            .map_err(|source| TableError::Encode { table: kind, source })?;
+        let file_rows =
+            without_partitions(kind, &rows).map_err(|error| encode_error(kind, error))?;
+        let bytes = encode(kind, &file_rows).map_err(|source| TableError::Encode {
+            table: kind,
+            source,
+        })?;
         let path = format!("{folder}part-{}.parquet", Uuid::new_v4());
         let size = i64::try_from(bytes.len()).expect("a file is smaller than 8 EiB");
         let location = Path::from(path.as_str());
@@ -86,7 +95,10 @@ pub async fn write(table: &LakeTable, sorted: &RecordBatch) -> Result<Vec<Add>, 
 }
 
 fn encode_error(table: Table, error: ArrowError) -> TableError {
-    TableError::Encode { table, source: ParquetError::from(error) }
+    TableError::Encode {
+        table,
+        source: ParquetError::from(error),
+    }
 }
 
 fn partition_ranges(table: Table, sorted: &RecordBatch) -> Result<Vec<Range<usize>>, ArrowError> {
@@ -106,7 +118,9 @@ fn partition_of(table: Table, rows: &RecordBatch) -> (String, HashMap<String, Op
     let mut values = HashMap::new();
     let mut folder = String::new();
     for name in table.partition_columns() {
-        let column = rows.column_by_name(name).expect("partition columns are columns");
+        let column = rows
+            .column_by_name(name)
+            .expect("partition columns are columns");
         let value = text_value(column, 0);
         let shown = value.as_deref().unwrap_or(schemas::lake::NULL_PARTITION);
         folder.push_str(&format!("{name}={shown}/"));
@@ -132,7 +146,11 @@ fn date(days: i32) -> NaiveDate {
 fn without_partitions(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = rows.schema();
     let keep: Vec<usize> = (0..schema.fields().len())
-        .filter(|index| !table.partition_columns().contains(&schema.field(*index).name().as_str()))
+        .filter(|index| {
+            !table
+                .partition_columns()
+                .contains(&schema.field(*index).name().as_str())
+        })
         .collect();
     rows.project(&keep)
 }
@@ -152,7 +170,14 @@ fn properties(table: Table, schema: &SchemaRef) -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting_columns(table, schema)));
-    for column in ["event_time", "sent_time", "kafka_time", "ingest_time", "kafka_offset", "cell_r9"] {
+    for column in [
+        "event_time",
+        "sent_time",
+        "kafka_time",
+        "ingest_time",
+        "kafka_offset",
+        "cell_r9",
+    ] {
         if schema.column_with_name(column).is_some() {
             let path = ColumnPath::from(column);
             builder = builder
@@ -169,10 +194,19 @@ fn properties(table: Table, schema: &SchemaRef) -> WriterProperties {
 }
 
 fn sorting_columns(table: Table, schema: &Schema) -> Vec<SortingColumn> {
-    let index = |name: &&str| schema.index_of(name).ok().and_then(|i| i32::try_from(i).ok());
+    let index = |name: &&str| {
+        schema
+            .index_of(name)
+            .ok()
+            .and_then(|i| i32::try_from(i).ok())
+    };
     let columns = table.sort_columns().iter().filter_map(index);
     columns
-        .map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: true })
+        .map(|column_idx| SortingColumn {
+            column_idx,
+            descending: false,
+            nulls_first: true,
+        })
         .collect()
 }
 
@@ -182,7 +216,9 @@ fn statistics(table: Table, rows: &RecordBatch) -> String {
     let mut maximum = serde_json::Map::new();
     let mut nulls = serde_json::Map::new();
     for name in table.statistics_columns() {
-        let Some(column) = rows.column_by_name(name) else { continue };
+        let Some(column) = rows.column_by_name(name) else {
+            continue;
+        };
         nulls.insert((*name).into(), column.null_count().into());
         if let Some((low, high)) = bounds(column) {
             minimum.insert((*name).into(), low);

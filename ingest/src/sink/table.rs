@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, StructType, Transaction};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, ObjectStore};
 use h3o::Resolution;
 use schemas::Table;
@@ -83,14 +83,19 @@ pub struct LakeTable {
 /// # Errors
 /// When the path cannot be made absolute or the URL does not parse.
 pub fn table_url(lake: &str, table: Table) -> Result<Url, TableError> {
-    let unusable = |reason: String| TableError::Lake { lake: lake.to_owned(), reason };
+    let unusable = |reason: String| TableError::Lake {
+        lake: lake.to_owned(),
+        reason,
+    };
     let root = if lake.contains("://") {
-        Url::parse(&format!("{}/", lake.trim_end_matches('/'))).map_err(|e| unusable(e.to_string()))?
+        Url::parse(&format!("{}/", lake.trim_end_matches('/')))
+            .map_err(|e| unusable(e.to_string()))?
     } else {
         let path = std::path::absolute(lake).map_err(|error| unusable(error.to_string()))?;
         Url::from_directory_path(&path).map_err(|()| unusable("not a path".into()))?
     };
-    root.join(&format!("{}/", table.name())).map_err(|error| unusable(error.to_string()))
+    root.join(&format!("{}/", table.name()))
+        .map_err(|error| unusable(error.to_string()))
 }
 
 impl LakeTable {
@@ -110,14 +115,20 @@ impl LakeTable {
                 reason: format!("{}: {error}", folder.display()),
             })?;
         }
-        let log = |source| TableError::Log { table, location: location.clone(), source };
+        let log = |source| TableError::Log {
+            table,
+            location: location.clone(),
+            source,
+        };
         let mut delta = DeltaTableBuilder::from_url(location.clone())
             .and_then(DeltaTableBuilder::build)
             .map_err(log)?;
         match delta.load().await {
             Ok(()) => {}
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
-                delta = create(table, &location, partition_resolution).await.map_err(log)?;
+                delta = create(table, &location, partition_resolution)
+                    .await
+                    .map_err(log)?;
             }
             Err(source) => return Err(log(source)),
         }
@@ -131,9 +142,16 @@ impl LakeTable {
             source,
         })?;
         let properties = state.metadata().configuration();
-        let found = properties.get(PROPERTY_LAYOUT_VERSION).cloned().unwrap_or("none".into());
+        let found = properties
+            .get(PROPERTY_LAYOUT_VERSION)
+            .cloned()
+            .unwrap_or("none".into());
         if found != LAYOUT_VERSION.to_string() {
-            return Err(TableError::Layout { table, location, found });
+            return Err(TableError::Layout {
+                table,
+                location,
+                found,
+            });
         }
         let partition_resolution = properties
             .get(PROPERTY_PARTITION_RESOLUTION)
@@ -141,9 +159,17 @@ impl LakeTable {
             .and_then(|number| Resolution::try_from(number).ok())
             .unwrap_or(schemas::lake::DEFAULT_PARTITION_RESOLUTION);
         if let Some(difference) = first_difference(table, state) {
-            return Err(TableError::Columns { table, location, difference });
+            return Err(TableError::Columns {
+                table,
+                location,
+                difference,
+            });
         }
-        Ok(Self { table, partition_resolution, delta })
+        Ok(Self {
+            table,
+            partition_resolution,
+            delta,
+        })
     }
 
     /// Appends files in one commit, or replaces the table's rows by them.
@@ -166,7 +192,11 @@ impl LakeTable {
         let operation = DeltaOperation::Write {
             mode,
             partition_by: Some(
-                self.table.partition_columns().iter().map(|c| (*c).to_owned()).collect(),
+                self.table
+                    .partition_columns()
+                    .iter()
+                    .map(|c| (*c).to_owned())
+                    .collect(),
             ),
             predicate: None,
         };
@@ -184,7 +214,10 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be read.
     pub async fn refresh(&mut self) -> Result<(), TableError> {
-        self.delta.load().await.map_err(|source| self.log_error(source))
+        self.delta
+            .load()
+            .await
+            .map_err(|source| self.log_error(source))
     }
 
     /// Returns the position recorded under `app_id`, if any.
@@ -192,7 +225,10 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be read.
     pub async fn position(&self, app_id: &str) -> Result<Option<i64>, TableError> {
-        let state = self.delta.snapshot().map_err(|source| self.log_error(source))?;
+        let state = self
+            .delta
+            .snapshot()
+            .map_err(|source| self.log_error(source))?;
         let log_store = self.log_store();
         state
             .snapshot()
@@ -210,7 +246,11 @@ impl LakeTable {
     }
 
     pub(crate) fn log_error(&self, source: DeltaTableError) -> TableError {
-        TableError::Log { table: self.table, location: self.delta.table_url().clone(), source }
+        TableError::Log {
+            table: self.table,
+            location: self.delta.table_url().clone(),
+            source,
+        }
     }
 }
 
@@ -227,7 +267,11 @@ async fn create(
         .with_comment(table.doc())
         .with_columns(columns.fields().cloned())
         .with_partition_columns(table.partition_columns().iter().copied())
-        .with_configuration(properties.into_iter().map(|(key, value)| (key, Some(value))))
+        .with_configuration(
+            properties
+                .into_iter()
+                .map(|(key, value)| (key, Some(value))),
+        )
         .with_raise_if_key_not_exists(false)
         // Two ingesters that start at once may both create: the second takes what is there.
         .with_save_mode(SaveMode::Ignore)

@@ -3,13 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::Offset;
 
 use super::engine::{Engine, Partition};
 use super::window::Window;
@@ -26,7 +26,12 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(mut engine: Engine, shutdown: &Shutdown) -> Result<(), IngestError> {
     let settings = client_config(&engine.config.kafka, &engine.config.group)?;
-    let names: Vec<String> = engine.config.topics.values().map(|t| t.name.clone()).collect();
+    let names: Vec<String> = engine
+        .config
+        .topics
+        .values()
+        .map(|t| t.name.clone())
+        .collect();
     let probe: BaseConsumer = settings.create()?;
     check_topics(&probe, &names, &engine.config.kafka)?;
     engine.cluster = probe
@@ -35,8 +40,9 @@ pub(crate) fn run(mut engine: Engine, shutdown: &Shutdown) -> Result<(), IngestE
         .unwrap_or_else(|| "unknown-cluster".to_owned());
     let ends = ends(&probe, &engine, &names)?;
     drop(probe);
-    let consumer: BaseConsumer<Callbacks> =
-        settings.create_with_context(Callbacks { engine: Mutex::new(engine) })?;
+    let consumer: BaseConsumer<Callbacks> = settings.create_with_context(Callbacks {
+        engine: Mutex::new(engine),
+    })?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     consumer.subscribe(&names)?;
     let result = poll_loop(&consumer, &ends, shutdown);
@@ -70,7 +76,11 @@ fn poll_loop(
             return stop(&mut engine, consumer);
         }
         let at_end = engine.config.until_end && reached(&engine, ends, quiet_since.elapsed());
-        let trigger = if at_end { Some(Trigger::End) } else { engine.due() };
+        let trigger = if at_end {
+            Some(Trigger::End)
+        } else {
+            engine.due()
+        };
         if let Some(trigger) = trigger {
             flush_all(&mut engine, consumer, trigger)?;
             if at_end && reached(&engine, ends, quiet_since.elapsed()) {
@@ -93,7 +103,10 @@ fn flush_all(
     if fenced.is_empty() {
         return Ok(());
     }
-    tracing::warn!(partitions = fenced.len(), "another writer moved the positions, reading them anew");
+    tracing::warn!(
+        partitions = fenced.len(),
+        "another writer moved the positions, reading them anew"
+    );
     reposition(engine, consumer, &fenced)
 }
 
@@ -118,14 +131,18 @@ fn stop(engine: &mut Engine, consumer: &BaseConsumer<Callbacks>) -> Result<(), I
     let all: Vec<Partition> = engine.windows.keys().copied().collect();
     let deadline = engine.config.flush.stop_deadline;
     let runtime = engine.runtime.clone();
-    let flush = async { tokio::time::timeout(deadline, engine.flush(&all, Trigger::Shutdown)).await };
+    let flush =
+        async { tokio::time::timeout(deadline, engine.flush(&all, Trigger::Shutdown)).await };
     match runtime.block_on(flush) {
         Ok(flushed) => {
             flushed?;
             hint(engine, consumer);
         }
         // Nothing is lost: the positions in the lake did not move, the next run replays.
-        Err(_) => tracing::warn!(?deadline, "flush missed the stop deadline, the next run replays"),
+        Err(_) => tracing::warn!(
+            ?deadline,
+            "flush missed the stop deadline, the next run replays"
+        ),
     }
     engine.windows.clear();
     Ok(())
@@ -136,7 +153,10 @@ fn hint(engine: &Engine, consumer: &BaseConsumer<Callbacks>) {
     let mut list = TopicPartitionList::new();
     for ((kind, partition), window) in &engine.windows {
         let topic = &engine.topic(*kind).name;
-        if list.add_partition_offset(topic, *partition, Offset::Offset(window.start)).is_err() {
+        if list
+            .add_partition_offset(topic, *partition, Offset::Offset(window.start))
+            .is_err()
+        {
             return;
         }
     }
@@ -148,10 +168,11 @@ fn hint(engine: &Engine, consumer: &BaseConsumer<Callbacks>) {
 }
 
 fn reached(engine: &Engine, ends: &[(Partition, i64)], quiet: Duration) -> bool {
-    ends.iter().all(|(partition, end)| match engine.windows.get(partition) {
-        Some(window) => window.next >= *end || quiet > IDLE,
-        None => *end == 0,
-    })
+    ends.iter()
+        .all(|(partition, end)| match engine.windows.get(partition) {
+            Some(window) => window.next >= *end || quiet > IDLE,
+            None => *end == 0,
+        })
 }
 
 fn tolerate(error: KafkaError) -> Result<(), IngestError> {
@@ -177,7 +198,11 @@ impl Callbacks {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> Result<(), IngestError> {
+    fn assign(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &mut TopicPartitionList,
+    ) -> Result<(), IngestError> {
         let mut engine = self.engine();
         set_positions(&mut engine, consumer, list)?;
         match consumer.rebalance_protocol() {
@@ -188,7 +213,11 @@ impl Callbacks {
         Ok(())
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), IngestError> {
+    fn revoke(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> Result<(), IngestError> {
         let mut engine = self.engine();
         let gone: Vec<Partition> = list
             .elements()
@@ -200,7 +229,9 @@ impl Callbacks {
             runtime.block_on(engine.flush(&gone, Trigger::Revoke))?;
             hint(&engine, consumer);
         }
-        engine.windows.retain(|partition, _| !gone.contains(partition));
+        engine
+            .windows
+            .retain(|partition, _| !gone.contains(partition));
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_unassign(list)?,
             _ => consumer.unassign()?,
@@ -213,7 +244,12 @@ impl Callbacks {
 impl ClientContext for Callbacks {}
 
 impl ConsumerContext for Callbacks {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
         let result = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, list),
@@ -237,34 +273,57 @@ fn set_positions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     list: &mut TopicPartitionList,
 ) -> Result<(), IngestError> {
-    let wanted: Vec<(String, i32)> =
-        list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
+    let wanted: Vec<(String, i32)> = list
+        .elements()
+        .iter()
+        .map(|e| (e.topic().to_owned(), e.partition()))
+        .collect();
     let runtime = engine.runtime.clone();
     for table in engine.facts.values_mut() {
         runtime.block_on(table.refresh())?;
     }
     for (topic, partition) in wanted {
-        let Some(kind) = engine.kind_of(&topic) else { continue };
+        let Some(kind) = engine.kind_of(&topic) else {
+            continue;
+        };
         let app_id = engine.app_id((kind, partition));
         let stored = runtime.block_on(engine.facts[&kind].position(&app_id))?;
         let timeout = engine.config.kafka.connect_timeout;
         let (low, high) = consumer.fetch_watermarks(&topic, partition, timeout)?;
         let position = stored.unwrap_or(low);
         if !(low..=high).contains(&position) {
-            return Err(IngestError::PositionGone { topic, partition, position, low, high });
+            return Err(IngestError::PositionGone {
+                topic,
+                partition,
+                position,
+                low,
+                high,
+            });
         }
         list.set_partition_offset(&topic, partition, Offset::Offset(position))?;
-        engine.windows.insert((kind, partition), Window::at(position));
+        engine
+            .windows
+            .insert((kind, partition), Window::at(position));
     }
     Ok(())
 }
 
-fn check_topics(probe: &BaseConsumer, names: &[String], kafka: &KafkaConfig) -> Result<(), IngestError> {
+fn check_topics(
+    probe: &BaseConsumer,
+    names: &[String],
+    kafka: &KafkaConfig,
+) -> Result<(), IngestError> {
     for name in names {
-        let metadata = probe.fetch_metadata(Some(name), kafka.connect_timeout).map_err(|error| {
-            IngestError::BrokerUnreachable { brokers: kafka.brokers.clone(), reason: error.to_string() }
-        })?;
-        let there = metadata.topics().iter().any(|t| t.name() == name && !t.partitions().is_empty());
+        let metadata = probe
+            .fetch_metadata(Some(name), kafka.connect_timeout)
+            .map_err(|error| IngestError::BrokerUnreachable {
+                brokers: kafka.brokers.clone(),
+                reason: error.to_string(),
+            })?;
+        let there = metadata
+            .topics()
+            .iter()
+            .any(|t| t.name() == name && !t.partitions().is_empty());
         if !there {
             return Err(IngestError::TopicMissing {
                 topic: name.clone(),
@@ -276,11 +335,17 @@ fn check_topics(probe: &BaseConsumer, names: &[String], kafka: &KafkaConfig) -> 
 }
 
 /// Returns the end of every partition now, for `until_end`; empty otherwise.
-fn ends(probe: &BaseConsumer, engine: &Engine, names: &[String]) -> Result<Vec<(Partition, i64)>, IngestError> {
+fn ends(
+    probe: &BaseConsumer,
+    engine: &Engine,
+    names: &[String],
+) -> Result<Vec<(Partition, i64)>, IngestError> {
     let mut ends = Vec::new();
     let timeout = engine.config.kafka.connect_timeout;
     for name in names.iter().filter(|_| engine.config.until_end) {
-        let Some(kind) = engine.kind_of(name) else { continue };
+        let Some(kind) = engine.kind_of(name) else {
+            continue;
+        };
         let metadata = probe.fetch_metadata(Some(name), timeout)?;
         for topic in metadata.topics() {
             for partition in topic.partitions() {
@@ -305,24 +370,36 @@ fn client_config(kafka: &KafkaConfig, group: &str) -> Result<ClientConfig, Inges
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("max.poll.interval.ms", crate::config::MAX_POLL_INTERVAL.as_millis().to_string())
-        .set("queued.max.messages.kbytes", (kafka.queue_limit.as_u64() / 1024).max(1).to_string())
-        .set("security.protocol", match kafka.security {
-            Security::Plaintext => "plaintext",
-            Security::Tls => "ssl",
-            Security::SaslPlaintext => "sasl_plaintext",
-            Security::SaslTls => "sasl_ssl",
-        });
+        .set(
+            "max.poll.interval.ms",
+            crate::config::MAX_POLL_INTERVAL.as_millis().to_string(),
+        )
+        .set(
+            "queued.max.messages.kbytes",
+            (kafka.queue_limit.as_u64() / 1024).max(1).to_string(),
+        )
+        .set(
+            "security.protocol",
+            match kafka.security {
+                Security::Plaintext => "plaintext",
+                Security::Tls => "ssl",
+                Security::SaslPlaintext => "sasl_plaintext",
+                Security::SaslTls => "sasl_ssl",
+            },
+        );
     if let Some(mechanism) = kafka.sasl_mechanism {
-        settings.set("sasl.mechanism", match mechanism {
-            SaslMechanism::Plain => "PLAIN",
-            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
-            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
-        });
+        settings.set(
+            "sasl.mechanism",
+            match mechanism {
+                SaslMechanism::Plain => "PLAIN",
+                SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+                SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+            },
+        );
     }
-    let password = kafka.password().map_err(|error| IngestError::Worker(
-        format!("kafka.sasl_password_file cannot be read: {error}"),
-    ))?;
+    let password = kafka.password().map_err(|error| {
+        IngestError::Worker(format!("kafka.sasl_password_file cannot be read: {error}"))
+    })?;
     let optional = [
         ("sasl.username", &kafka.sasl_username),
         ("sasl.password", &password),

@@ -66,24 +66,43 @@ impl Engine {
     }
 
     pub(crate) fn topic(&self, kind: EventKind) -> &TopicConfig {
-        let name = self.config.topics.iter().find(|(name, _)| EventKind::from(**name) == kind);
-        name.map(|(_, topic)| topic).expect("only kinds of the settings are asked for")
+        let name = self
+            .config
+            .topics
+            .iter()
+            .find(|(name, _)| EventKind::from(**name) == kind);
+        name.map(|(_, topic)| topic)
+            .expect("only kinds of the settings are asked for")
     }
 
     pub(crate) fn kind_of(&self, topic: &str) -> Option<EventKind> {
-        let found = self.config.topics.iter().find(|(_, config)| config.name == topic);
+        let found = self
+            .config
+            .topics
+            .iter()
+            .find(|(_, config)| config.name == topic);
         found.map(|(name, _): (&EventName, _)| EventKind::from(*name))
     }
 
     pub(crate) fn app_id(&self, (kind, partition): Partition) -> String {
         let topic = &self.topic(kind).name;
-        schemas::lake::app_id(&self.config.group, self.config.epoch, &self.cluster, topic, partition)
+        schemas::lake::app_id(
+            &self.config.group,
+            self.config.epoch,
+            &self.cluster,
+            topic,
+            partition,
+        )
     }
 
     /// Takes a message into its partition's window.
     pub(crate) fn take(&mut self, message: &BorrowedMessage<'_>) {
-        let Some(kind) = self.kind_of(message.topic()) else { return };
-        let Some(window) = self.windows.get_mut(&(kind, message.partition())) else { return };
+        let Some(kind) = self.kind_of(message.topic()) else {
+            return;
+        };
+        let Some(window) = self.windows.get_mut(&(kind, message.partition())) else {
+            return;
+        };
         // A message before the position is one the table has: a fetch that outlived a re-assign.
         if message.offset() < window.next {
             return;
@@ -93,7 +112,9 @@ impl Engine {
             offset: message.offset(),
             time_ms: message.timestamp().to_millis(),
         };
-        let key = message.key().map(|key| String::from_utf8_lossy(key).into_owned());
+        let key = message
+            .key()
+            .map(|key| String::from_utf8_lossy(key).into_owned());
         let payload = message.payload();
         window.push(origin, key, payload);
         self.bytes += payload.map_or(0, |payload| payload.len() as u64) + 64;
@@ -116,6 +137,8 @@ impl Engine {
     pub(crate) fn turn(&self) {
         let now = (self.clock)().timestamp_millis();
         self.progress.last_turn_ms.store(now, Ordering::Relaxed);
-        self.progress.assigned.store(!self.windows.is_empty(), Ordering::Relaxed);
+        self.progress
+            .assigned
+            .store(!self.windows.is_empty(), Ordering::Relaxed);
     }
 }

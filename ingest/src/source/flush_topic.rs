@@ -42,7 +42,8 @@ impl Engine {
                 .filter(|partition| self.windows.get(partition).is_some_and(|w| w.moved()))
                 .copied()
                 .collect();
-            if !mine.is_empty() && self.flush_topic(kind, &mine, trigger).await? == Outcome::Fenced {
+            if !mine.is_empty() && self.flush_topic(kind, &mine, trigger).await? == Outcome::Fenced
+            {
                 fenced.extend(mine);
             }
         }
@@ -72,12 +73,19 @@ impl Engine {
         }
         let checked = self.accept(kind, &taken, now)?;
         let refused = quarantine_rows(&self.topic(kind).name, &taken, &checked.refused, now)
-            .map_err(|source| IngestError::Columns { table: Table::Quarantine, source })?;
+            .map_err(|source| IngestError::Columns {
+                table: Table::Quarantine,
+                source,
+            })?;
         let advances: Vec<Advance> = partitions
             .iter()
             .map(|partition| {
                 let window = &self.windows[partition];
-                Advance { app_id: self.app_id(*partition), start: window.start, end: window.next }
+                Advance {
+                    app_id: self.app_id(*partition),
+                    start: window.start,
+                    end: window.next,
+                }
             })
             .collect();
         drop(taken);
@@ -86,7 +94,9 @@ impl Engine {
                 .increment(1);
         }
         let quarantined = self.commit_quarantine(partitions, refused, now).await?;
-        let outcome = self.commit_facts(kind, &checked.rows, &advances, now).await?;
+        let outcome = self
+            .commit_facts(kind, &checked.rows, &advances, now)
+            .await?;
         self.settle(partitions, outcome, checked.rows.num_rows(), quarantined);
         metrics::counter!("notspot_ingest_flush_total", "trigger" => trigger.as_str()).increment(1);
         tracing::info!(
@@ -113,7 +123,10 @@ impl Engine {
             .map(|message| Refused {
                 message,
                 reason: Reason::Oversize,
-                detail: format!("{} bytes, the limit is {limit}", taken[message].payload.len()),
+                detail: format!(
+                    "{} bytes, the limit is {limit}",
+                    taken[message].payload.len()
+                ),
             })
             .collect();
         let mut rows = Vec::new();
@@ -134,12 +147,10 @@ impl Engine {
             let checked = validate::check(kind, &topic.name, decoded, &origins, &rules, now)
                 .map_err(columns)?;
             rows.push(checked.rows);
-            refused.extend(
-                checked
-                    .refused
-                    .into_iter()
-                    .map(|refused| Refused { message: chunk[refused.message], ..refused }),
-            );
+            refused.extend(checked.refused.into_iter().map(|refused| Refused {
+                message: chunk[refused.message],
+                ..refused
+            }));
         }
         let rows = arrow::compute::concat_batches(&table.schema(), &rows).map_err(columns)?;
         Ok(Checked { rows, refused })
@@ -152,9 +163,14 @@ impl Engine {
         advances: &[Advance],
         now: DateTime<Utc>,
     ) -> Result<Outcome, IngestError> {
-        let table = self.facts.get_mut(&kind).expect("tables of the settings are open");
-        let sorted = parquet::sort(kind.table(), rows)
-            .map_err(|source| IngestError::Columns { table: kind.table(), source })?;
+        let table = self
+            .facts
+            .get_mut(&kind)
+            .expect("tables of the settings are open");
+        let sorted = parquet::sort(kind.table(), rows).map_err(|source| IngestError::Columns {
+            table: kind.table(),
+            source,
+        })?;
         let adds = parquet::write(table, &sorted).await?;
         Ok(commit_fenced(table, adds, advances, now.timestamp_millis()).await?)
     }
@@ -195,14 +211,18 @@ impl Engine {
             if batches.is_empty() {
                 return Ok(quarantined);
             }
-            let columns = |source| IngestError::Columns { table: Table::Quarantine, source };
+            let columns = |source| IngestError::Columns {
+                table: Table::Quarantine,
+                source,
+            };
             let rows = arrow::compute::concat_batches(&Table::Quarantine.schema(), &batches)
                 .map_err(columns)?;
             let sorted = parquet::sort(Table::Quarantine, &rows).map_err(columns)?;
             let adds = parquet::write(&self.quarantine, &sorted).await?;
             quarantined = rows.num_rows();
             let now_ms = now.timestamp_millis();
-            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await? == Outcome::Committed
+            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await?
+                == Outcome::Committed
             {
                 return Ok(quarantined);
             }
@@ -210,18 +230,31 @@ impl Engine {
         Err(IngestError::Worker("the quarantine's positions keep moving: is another ingester of the same group and partitions running?".into()))
     }
 
-    fn settle(&mut self, partitions: &[Partition], outcome: Outcome, rows: usize, quarantined: usize) {
+    fn settle(
+        &mut self,
+        partitions: &[Partition],
+        outcome: Outcome,
+        rows: usize,
+        quarantined: usize,
+    ) {
         if outcome == Outcome::Fenced {
             metrics::counter!("notspot_ingest_commits_total", "result" => "fenced").increment(1);
             return;
         }
         for partition in partitions {
-            let window = self.windows.get_mut(partition).expect("flushed windows stay");
-            self.progress.tombstones.fetch_add(window.tombstones, Ordering::Release);
+            let window = self
+                .windows
+                .get_mut(partition)
+                .expect("flushed windows stay");
+            self.progress
+                .tombstones
+                .fetch_add(window.tombstones, Ordering::Release);
             window.committed();
         }
         self.progress.rows.fetch_add(rows as u64, Ordering::Release);
-        self.progress.quarantined.fetch_add(quarantined as u64, Ordering::Release);
+        self.progress
+            .quarantined
+            .fetch_add(quarantined as u64, Ordering::Release);
         self.progress.commits.fetch_add(1, Ordering::Release);
         metrics::counter!("notspot_ingest_commits_total", "result" => "ok").increment(1);
         metrics::counter!("notspot_ingest_records_written_total").increment(rows as u64);
@@ -245,7 +278,11 @@ fn quarantine_rows(
 ) -> Result<Vec<(Place, RecordBatch)>, arrow::error::ArrowError> {
     let row = |refused: &Refused| {
         let taken = &taken[refused.message];
-        let Origin { partition, offset, time_ms } = taken.origin;
+        let Origin {
+            partition,
+            offset,
+            time_ms,
+        } = taken.origin;
         let masked = schemas::card_data::mask_pans(taken.payload);
         let changed = matches!(masked, std::borrow::Cow::Owned(_));
         let key = taken.key.map(|key| {
@@ -253,8 +290,10 @@ fn quarantine_rows(
         });
         let stored = (refused.reason != Reason::Oversize).then_some(&*masked);
         let schema_id = decode::schema_id_of(taken.payload).and_then(|id| i32::try_from(id).ok());
-        let time = |us: Option<i64>| TimestampMicrosecondArray::from(vec![us]).with_timezone(schemas::UTC);
-        let day = i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
+        let time =
+            |us: Option<i64>| TimestampMicrosecondArray::from(vec![us]).with_timezone(schemas::UTC);
+        let day =
+            i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
         let size = i64::try_from(taken.payload.len()).expect("payloads fit memory");
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![topic])),
@@ -271,7 +310,10 @@ fn quarantine_rows(
             Arc::new(time(Some(now.timestamp_micros()))),
             Arc::new(Date32Array::from(vec![day])),
         ];
-        Ok(((partition, offset), RecordBatch::try_new(Table::Quarantine.schema(), columns)?))
+        Ok((
+            (partition, offset),
+            RecordBatch::try_new(Table::Quarantine.schema(), columns)?,
+        ))
     };
     refused.iter().map(row).collect()
 }

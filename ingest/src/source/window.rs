@@ -25,7 +25,11 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn at(position: i64) -> Self {
-        Self { start: position, next: position, ..Self::default() }
+        Self {
+            start: position,
+            next: position,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn push(&mut self, origin: Origin, key: Option<String>, payload: Option<&[u8]>) {
@@ -36,7 +40,11 @@ impl Window {
                 let from = self.arena.len();
                 self.arena.extend_from_slice(payload);
                 let payload = from..self.arena.len();
-                self.messages.push(Message { origin, key, payload });
+                self.messages.push(Message {
+                    origin,
+                    key,
+                    payload,
+                });
             }
         }
     }
@@ -46,7 +54,9 @@ impl Window {
     }
 
     pub(crate) fn messages(&self) -> impl Iterator<Item = (&Message, &[u8])> {
-        self.messages.iter().map(|message| (message, &self.arena[message.payload.clone()]))
+        self.messages
+            .iter()
+            .map(|message| (message, &self.arena[message.payload.clone()]))
     }
 
     /// Forgets what was committed; the arena keeps its memory for the next batch.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow::datatypes::{DataType, Float32Type, Int32Type, Int64Type};
+use schemas::EventKind;
 use schemas::contract::ContractField;
 use schemas::radio::{self, CellNumber, IndexKind, IndexReading, Quantity, Rat, ReadingCheck};
-use schemas::EventKind;
 
 /// The columns that changed, and how many values of each row became null.
 pub(super) struct Cleaned {
@@ -47,7 +49,9 @@ pub(super) fn clean(kind: EventKind, wire: &RecordBatch) -> Cleaned {
         if cleaned.columns.contains_key(&field.name) {
             continue;
         }
-        let column = wire.column_by_name(&field.name).expect("decoded rows have every column");
+        let column = wire
+            .column_by_name(&field.name)
+            .expect("decoded rows have every column");
         let bounded = field.range.0.is_some() || field.range.1.is_some();
         match column.data_type() {
             DataType::Int32 if bounded => clean_ints(field, column, &mut cleaned),
@@ -112,14 +116,26 @@ fn clean_words(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) 
     cleaned.columns.insert(field.name.clone(), Arc::new(kept));
 }
 
-const QUANTITIES: [Quantity; 6] =
-    [Quantity::Rssi, Quantity::Rscp, Quantity::Ecno, Quantity::Rsrp, Quantity::Rsrq, Quantity::Sinr];
+const QUANTITIES: [Quantity; 6] = [
+    Quantity::Rssi,
+    Quantity::Rscp,
+    Quantity::Ecno,
+    Quantity::Rsrp,
+    Quantity::Rsrq,
+    Quantity::Sinr,
+];
 
 /// Checks a signal's readings by its RAT, and fills a quantity from the modem's index.
 fn clean_readings(wire: &RecordBatch, cleaned: &mut Cleaned) {
-    let column = |name: &str| wire.column_by_name(name).expect("signals have every column");
-    let rats: Vec<Option<Rat>> =
-        column("rat").as_string::<i32>().iter().map(|rat| Rat::from_str(rat?).ok()).collect();
+    let column = |name: &str| {
+        wire.column_by_name(name)
+            .expect("signals have every column")
+    };
+    let rats: Vec<Option<Rat>> = column("rat")
+        .as_string::<i32>()
+        .iter()
+        .map(|rat| Rat::from_str(rat?).ok())
+        .collect();
     let indices = decode_indices(column("raw_kind"), column("raw_index"), cleaned);
     for quantity in QUANTITIES {
         let values = column(quantity.column()).as_primitive::<Float32Type>();
@@ -129,7 +145,9 @@ fn clean_readings(wire: &RecordBatch, cleaned: &mut Cleaned) {
             let checked = given.filter(|value| {
                 rat.is_some_and(|rat| cleaned.count(row, radio::check(rat, quantity, *value)))
             });
-            let indexed = indices[row].filter(|(of, _)| *of == quantity).map(|(_, value)| value);
+            let indexed = indices[row]
+                .filter(|(of, _)| *of == quantity)
+                .map(|(_, value)| value);
             kept.push(checked.or(indexed));
         }
         let kept: ArrayRef = Arc::new(Float32Array::from(kept));
@@ -143,11 +161,16 @@ fn decode_indices(
     indices: &ArrayRef,
     cleaned: &mut Cleaned,
 ) -> Vec<Option<(Quantity, f32)>> {
-    let (kinds, indices) = (kinds.as_string::<i32>(), indices.as_primitive::<Int32Type>());
+    let (kinds, indices) = (
+        kinds.as_string::<i32>(),
+        indices.as_primitive::<Int32Type>(),
+    );
     let decode = |(row, (kind, index)): (usize, (Option<&str>, Option<i32>))| {
         let kind = IndexKind::from_str(kind?).ok()?;
         match kind.decode(index?) {
-            IndexReading::Value { quantity, middle, .. } => Some((quantity, middle)),
+            IndexReading::Value {
+                quantity, middle, ..
+            } => Some((quantity, middle)),
             IndexReading::Unknown => {
                 cleaned.sentinels[row] += 1;
                 None
@@ -158,12 +181,24 @@ fn decode_indices(
             }
         }
     };
-    kinds.iter().zip(indices.iter()).enumerate().map(decode).collect()
+    kinds
+        .iter()
+        .zip(indices.iter())
+        .enumerate()
+        .map(decode)
+        .collect()
 }
 
 fn clean_cell_numbers(wire: &RecordBatch, rats: &[Option<Rat>], cleaned: &mut Cleaned) {
-    for number in [CellNumber::Tac, CellNumber::Pci, CellNumber::Arfcn, CellNumber::RadioCellId] {
-        let column = wire.column_by_name(number.column()).expect("signals have every column");
+    for number in [
+        CellNumber::Tac,
+        CellNumber::Pci,
+        CellNumber::Arfcn,
+        CellNumber::RadioCellId,
+    ] {
+        let column = wire
+            .column_by_name(number.column())
+            .expect("signals have every column");
         let longs = arrow::compute::cast(column, &DataType::Int64).expect("integers widen");
         let longs = longs.as_primitive::<Int64Type>();
         let kept: Int64Array = longs

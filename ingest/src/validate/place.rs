@@ -33,10 +33,16 @@ impl Place {
 
 /// Places rows whose positions were checked.
 pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Place {
-    let column = |name: &str| wire.column_by_name(name).expect("every contract has a position");
+    let column = |name: &str| {
+        wire.column_by_name(name)
+            .expect("every contract has a position")
+    };
     let (lat, lon) = (column("lat"), column("lon"));
     let datum = column("datum").as_string::<i32>();
-    let (lats, lons) = (lat.as_primitive::<Float64Type>(), lon.as_primitive::<Float64Type>());
+    let (lats, lons) = (
+        lat.as_primitive::<Float64Type>(),
+        lon.as_primitive::<Float64Type>(),
+    );
     let place = |row: usize| {
         if lats.is_null(row) || lons.is_null(row) || datum.is_null(row) {
             return None;
@@ -46,18 +52,34 @@ pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Pl
         Some(schemas::position::to_wgs84(datum, declared))
     };
     let places: Vec<Option<LatLon>> = (0..wire.num_rows()).map(place).collect();
-    let cells: Vec<_> = places.iter().map(|place| place.map(LatLon::cell_r9)).collect();
+    let cells: Vec<_> = places
+        .iter()
+        .map(|place| place.map(LatLon::cell_r9))
+        .collect();
     let partition = |cell: &Option<h3o::CellIndex>| {
         let parent = schemas::position::partition_cell((*cell)?, partition_resolution)?;
         Some(parent.to_string())
     };
     Place {
-        lat: Arc::new(places.iter().map(|p| p.map(LatLon::lat)).collect::<Float64Array>()),
-        lon: Arc::new(places.iter().map(|p| p.map(LatLon::lon)).collect::<Float64Array>()),
+        lat: Arc::new(
+            places
+                .iter()
+                .map(|p| p.map(LatLon::lat))
+                .collect::<Float64Array>(),
+        ),
+        lon: Arc::new(
+            places
+                .iter()
+                .map(|p| p.map(LatLon::lon))
+                .collect::<Float64Array>(),
+        ),
         lat_declared: lat.clone(),
         lon_declared: lon.clone(),
         cell_r9: Arc::new(
-            cells.iter().map(|c| c.map(schemas::lake::cell_to_i64)).collect::<Int64Array>(),
+            cells
+                .iter()
+                .map(|c| c.map(schemas::lake::cell_to_i64))
+                .collect::<Int64Array>(),
         ),
         partition_cell: Arc::new(cells.iter().map(partition).collect::<StringArray>()),
     }

@@ -27,7 +27,9 @@ pub(super) fn find(
     positions(rows, &mut found);
     enumerations(kind, rows, &mut found);
     card_data(rows, &mut found);
-    let terminals = rows.column_by_name("terminal_id").map(|c| c.as_string::<i32>().clone());
+    let terminals = rows
+        .column_by_name("terminal_id")
+        .map(|c| c.as_string::<i32>().clone());
     for (row, reason) in found.iter_mut().enumerate() {
         if let (Some((reason, detail)), Some(terminals)) = (reason, &terminals)
             && *reason != Reason::CardData
@@ -41,8 +43,15 @@ pub(super) fn find(
 }
 
 fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
-    for field in kind.contract().fields.iter().filter(|field| !field.nullable) {
-        let column = rows.column_by_name(&field.name).expect("decoded rows have every column");
+    for field in kind
+        .contract()
+        .fields
+        .iter()
+        .filter(|field| !field.nullable)
+    {
+        let column = rows
+            .column_by_name(&field.name)
+            .expect("decoded rows have every column");
         let empty = |row: usize| match column.data_type() {
             DataType::Utf8 => column.as_string::<i32>().value(row).trim().is_empty(),
             _ => false,
@@ -56,11 +65,18 @@ fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
 }
 
 fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Found]) {
-    let column = rows.column_by_name("event_time").expect("every contract has event_time");
+    let column = rows
+        .column_by_name("event_time")
+        .expect("every contract has event_time");
     let column = column.as_primitive::<TimestampMillisecondType>();
-    let millis = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4);
-    let latest = now.timestamp_millis().saturating_add(millis(rules.max_future));
-    let earliest = now.timestamp_millis().saturating_sub(millis(rules.retention));
+    let millis =
+        |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4);
+    let latest = now
+        .timestamp_millis()
+        .saturating_add(millis(rules.max_future));
+    let earliest = now
+        .timestamp_millis()
+        .saturating_sub(millis(rules.retention));
     for (row, reason) in found.iter_mut().enumerate() {
         if reason.is_some() {
             continue;
@@ -80,7 +96,10 @@ fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Fou
 }
 
 fn positions(rows: &RecordBatch, found: &mut [Found]) {
-    let column = |name: &str| rows.column_by_name(name).expect("every contract has a position");
+    let column = |name: &str| {
+        rows.column_by_name(name)
+            .expect("every contract has a position")
+    };
     let lat = column("lat").as_primitive::<Float64Type>();
     let lon = column("lon").as_primitive::<Float64Type>();
     let datum = column("datum");
@@ -88,7 +107,11 @@ fn positions(rows: &RecordBatch, found: &mut [Found]) {
         if reason.is_some() || (lat.is_null(row) && lon.is_null(row)) {
             continue;
         }
-        let (there, y, x) = (lat.is_valid(row) && lon.is_valid(row), lat.value(row), lon.value(row));
+        let (there, y, x) = (
+            lat.is_valid(row) && lon.is_valid(row),
+            lat.value(row),
+            lon.value(row),
+        );
         if !there {
             *reason = Some((Reason::ImpossiblePosition, "only one of lat and lon".into()));
         } else if schemas::LatLon::new(y, x).is_err() {
@@ -104,15 +127,24 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
         if !MEANING.contains(&field.name.as_str()) {
             continue;
         }
-        let column = rows.column_by_name(&field.name).expect("decoded rows have every column");
+        let column = rows
+            .column_by_name(&field.name)
+            .expect("decoded rows have every column");
         let column = column.as_string::<i32>();
         for (row, reason) in found.iter_mut().enumerate() {
             if reason.is_none()
                 && column.is_valid(row)
-                && !field.symbols.iter().any(|symbol| symbol == column.value(row))
+                && !field
+                    .symbols
+                    .iter()
+                    .any(|symbol| symbol == column.value(row))
             {
                 let value = column.value(row);
-                let shown = if looks_like_pan(value) { "<masked>" } else { value };
+                let shown = if looks_like_pan(value) {
+                    "<masked>"
+                } else {
+                    value
+                };
                 *reason = Some((Reason::UnknownEnum, format!("{} is {shown:?}", field.name)));
             }
         }
@@ -138,11 +170,18 @@ fn card_data(rows: &RecordBatch, found: &mut [Found]) {
 }
 
 fn card_data_in_list(name: &str, list: &arrow::array::ListArray, found: &mut [Found]) {
-    let Some(records) = list.values().as_struct_opt() else { return };
+    let Some(records) = list.values().as_struct_opt() else {
+        return;
+    };
     for (row, reason) in found.iter_mut().enumerate() {
         let ends = list.value_offsets();
-        for child in records.columns().iter().filter_map(|child| child.as_string_opt::<i32>()) {
-            let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
+        for child in records
+            .columns()
+            .iter()
+            .filter_map(|child| child.as_string_opt::<i32>())
+        {
+            let range = usize::try_from(ends[row]).unwrap_or(0)
+                ..usize::try_from(ends[row + 1]).unwrap_or(0);
             for item in range {
                 if list.is_valid(row) && child.is_valid(item) && looks_like_pan(child.value(item)) {
                     *reason = Some(card_reason(name));
@@ -159,5 +198,8 @@ fn is_card(field: &str, text: &str) -> bool {
 }
 
 fn card_reason(field: &str) -> (Reason, String) {
-    (Reason::CardData, format!("{field} looks like a card number"))
+    (
+        Reason::CardData,
+        format!("{field} looks like a card number"),
+    )
 }

@@ -87,7 +87,9 @@ impl EmbeddedBroker {
         let mut highs = Vec::new();
         for (topic, partition) in self.partitions()? {
             if topic == kind.topic() {
-                let watermarks = self.watcher.fetch_watermarks(&topic, partition, WATERMARK_WAIT);
+                let watermarks = self
+                    .watcher
+                    .fetch_watermarks(&topic, partition, WATERMARK_WAIT);
                 let (_low, high) =
                     watermarks.map_err(|error| PublishError::EmbeddedBroker(error.to_string()))?;
                 highs.push(high);
@@ -106,7 +108,10 @@ impl EmbeddedBroker {
             .iter()
             .flat_map(|topic| {
                 let name = topic.name().to_owned();
-                topic.partitions().iter().map(move |partition| (name.clone(), partition.id()))
+                topic
+                    .partitions()
+                    .iter()
+                    .map(move |partition| (name.clone(), partition.id()))
             })
             .collect();
         partitions.sort();

@@ -87,18 +87,18 @@ impl MessageEncoder {
     ///
     /// # Errors
     /// When the Avro encoder does not take the contract.
-    pub fn new(
-        kind: EventKind,
-        encoding: Encoding,
-        ids: SchemaIds,
-    ) -> Result<Self, PublishError> {
+    pub fn new(kind: EventKind, encoding: Encoding, ids: SchemaIds) -> Result<Self, PublishError> {
         let avro = match encoding {
             Encoding::Json => None,
-            Encoding::Avro => Some(avro_encoder(kind, ids).map_err(|error| PublishError::Encode {
-                kind,
-                encoding,
-                reason: error.to_string(),
-            })?),
+            Encoding::Avro => {
+                Some(
+                    avro_encoder(kind, ids).map_err(|error| PublishError::Encode {
+                        kind,
+                        encoding,
+                        reason: error.to_string(),
+                    })?,
+                )
+            }
         };
         Ok(Self { kind, avro })
     }
@@ -138,7 +138,10 @@ fn avro_encoder(
     kind: EventKind,
     ids: SchemaIds,
 ) -> Result<AvroEncoder, Box<dyn std::error::Error>> {
-    let metadata = [(SCHEMA_METADATA_KEY.to_owned(), kind.contract().avro.to_owned())];
+    let metadata = [(
+        SCHEMA_METADATA_KEY.to_owned(),
+        kind.contract().avro.to_owned(),
+    )];
     let schema = Schema::new_with_metadata(
         kind.wire_schema().fields().clone(),
         metadata.into_iter().collect(),

@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::EventKind;
 use zstd::stream::write::Encoder as ZstdWriter;
 
-use super::{EventSink, Encoding, MessageEncoder, PublishError, PublishSummary, SchemaIds};
+use super::{Encoding, EventSink, MessageEncoder, PublishError, PublishSummary, SchemaIds};
 
 /// Whether the files are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,8 @@ impl EventSink for FileSink {
             };
             written.map_err(|source| output.error(source))?;
         }
-        self.summary.add(kind, messages.len(), messages.payload_bytes());
+        self.summary
+            .add(kind, messages.len(), messages.payload_bytes());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use schemas::EventKind;
 
-use super::{EventSink, Encoding, MessageEncoder, PublishError, PublishSummary, SchemaIds};
+use super::{Encoding, EventSink, MessageEncoder, PublishError, PublishSummary, SchemaIds};
 
 const METADATA_WAIT: Duration = Duration::from_secs(15);
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(20);
@@ -96,10 +96,15 @@ impl EventSink for KafkaSink {
         let sent = column(batch, "sent_time").as_primitive::<TimestampMillisecondType>();
         let event = column(batch, "event_time").as_primitive::<TimestampMillisecondType>();
         for (row, payload) in messages.iter().enumerate() {
-            let sent_ms = if sent.is_valid(row) { sent.value(row) } else { event.value(row) };
+            let sent_ms = if sent.is_valid(row) {
+                sent.value(row)
+            } else {
+                event.value(row)
+            };
             self.send_message(kind, terminals.value(row), sent_ms, payload)?;
         }
-        self.summary.add(kind, messages.len(), messages.payload_bytes());
+        self.summary
+            .add(kind, messages.len(), messages.payload_bytes());
         Ok(())
     }
 

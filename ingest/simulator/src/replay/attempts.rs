@@ -44,13 +44,21 @@ fn counter() -> &'static ContractField {
 impl AttemptRule {
     pub(super) fn faults(&self) -> Vec<String> {
         let place = format!("attempts {}", self.name);
-        let outcomes =
-            [self.failed_when.is_some(), self.answered.is_some(), self.failed.is_some()];
+        let outcomes = [
+            self.failed_when.is_some(),
+            self.answered.is_some(),
+            self.failed.is_some(),
+        ];
         let mut faults = Vec::new();
         if outcomes.iter().filter(|given| **given).count() > 1 {
-            faults.push(format!("{place}: failed_when, answered and failed exclude each other"));
+            faults.push(format!(
+                "{place}: failed_when, answered and failed exclude each other"
+            ));
         }
-        for spec in [&self.count, &self.answered, &self.failed].into_iter().flatten() {
+        for spec in [&self.count, &self.answered, &self.failed]
+            .into_iter()
+            .flatten()
+        {
             let wrong = spec.faults(counter());
             faults.extend(wrong.into_iter().map(|fault| format!("{place}: {fault}")));
         }
@@ -86,12 +94,11 @@ pub(super) struct Counted {
 const ATTEMPTS_MAX: i64 = 100_000;
 
 impl<'m> AttemptPlan<'m> {
-    pub(super) fn resolve(
-        rule: &'m AttemptRule,
-        columns: &Columns,
-    ) -> Result<Self, UnknownColumn> {
+    pub(super) fn resolve(rule: &'m AttemptRule, columns: &Columns) -> Result<Self, UnknownColumn> {
         let field = |spec: &'m Option<FieldSpec>| {
-            spec.as_ref().map(|spec| FieldPlan::resolve(spec, counter(), columns)).transpose()
+            spec.as_ref()
+                .map(|spec| FieldPlan::resolve(spec, counter(), columns))
+                .transpose()
         };
         Ok(Self {
             rule,
@@ -123,13 +130,22 @@ impl<'m> AttemptPlan<'m> {
         let failed = self.failures(attempts, row)?;
         let possible = 0..=ATTEMPTS_MAX;
         let later = self.rule.outcome_elsewhere;
-        if !possible.contains(&attempts) || !possible.contains(&failed) || (failed > attempts && !later)
+        if !possible.contains(&attempts)
+            || !possible.contains(&failed)
+            || (failed > attempts && !later)
         {
             let detail = format!("rule {}: {failed} failed of {attempts}", self.rule.name);
-            return Err(Fault { reason: "attempts and failures contradict each other", detail });
+            return Err(Fault {
+                reason: "attempts and failures contradict each other",
+                detail,
+            });
         }
         let approvals = (!later).then_some(attempts - failed);
-        Ok(Some(Counted { attempts, failed, approvals }))
+        Ok(Some(Counted {
+            attempts,
+            failed,
+            approvals,
+        }))
     }
 
     fn failures(&self, attempts: i64, row: &Values) -> Result<i64, Fault> {
@@ -138,7 +154,10 @@ impl<'m> AttemptPlan<'m> {
         }
         if let Some(answered) = &self.answered {
             let detail = || format!("rule {}", self.rule.name);
-            let fault = || Fault { reason: "number of answers is missing", detail: detail() };
+            let fault = || Fault {
+                reason: "number of answers is missing",
+                detail: detail(),
+            };
             return Ok(attempts - number(answered, row)?.ok_or_else(fault)?);
         }
         match &self.failed {

@@ -21,7 +21,11 @@ const BATCH_ROWS: usize = 4096;
 pub(super) struct Batches([Vec<Event>; 3]);
 
 impl Batches {
-    pub(super) fn push(&mut self, event: Event, sink: &mut dyn EventSink) -> Result<(), PublishError> {
+    pub(super) fn push(
+        &mut self,
+        event: Event,
+        sink: &mut dyn EventSink,
+    ) -> Result<(), PublishError> {
         let kind = event.kind;
         let events = &mut self.0[kind as usize];
         events.push(event);
@@ -38,7 +42,11 @@ impl Batches {
         Ok(())
     }
 
-    fn flush_kind(&mut self, kind: EventKind, sink: &mut dyn EventSink) -> Result<(), PublishError> {
+    fn flush_kind(
+        &mut self,
+        kind: EventKind,
+        sink: &mut dyn EventSink,
+    ) -> Result<(), PublishError> {
         let mut events = std::mem::take(&mut self.0[kind as usize]);
         if events.is_empty() {
             return Ok(());
@@ -49,7 +57,9 @@ impl Batches {
 
 fn wire_batch(kind: EventKind, events: &mut [Event]) -> RecordBatch {
     let fields = kind.contract().fields.iter().enumerate();
-    let columns = fields.map(|(at, field)| column(at, field, events)).collect();
+    let columns = fields
+        .map(|(at, field)| column(at, field, events))
+        .collect();
     RecordBatch::try_new(kind.wire_schema(), columns)
         .expect("values were converted to the types of the contract")
 }
@@ -108,7 +118,10 @@ fn double(cell: Option<Cell>) -> Option<f64> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the contract holds these with 24 bits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the contract holds these with 24 bits"
+)]
 fn float(cell: Option<Cell>) -> Option<f32> {
     double(cell).map(|number| number as f32)
 }

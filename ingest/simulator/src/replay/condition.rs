@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::plan::{Columns, UnknownColumn};
 use super::files::Values;
+use super::plan::{Columns, UnknownColumn};
 
 /// Tests on one column; all that are given must hold.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,12 +36,18 @@ impl<'m> Conditions<'m> {
         columns: &Columns,
     ) -> Result<Self, UnknownColumn> {
         let find = |condition: &'m Condition| Ok((columns.find(&condition.column)?, condition));
-        conditions.iter().map(find).collect::<Result<_, _>>().map(Self)
+        conditions
+            .iter()
+            .map(find)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Says whether all hold; without any, always.
     pub(super) fn hold(&self, row: &Values) -> bool {
-        self.0.iter().all(|(column, condition)| condition.holds(row.get(*column)))
+        self.0
+            .iter()
+            .all(|(column, condition)| condition.holds(row.get(*column)))
     }
 }
 
@@ -51,10 +57,22 @@ impl Condition {
         let number = || value.parse::<f64>().ok();
         self.any_of.as_ref().is_none_or(is_one)
             && !self.none_of.as_ref().is_some_and(is_one)
-            && self.contains.as_ref().is_none_or(|part| value.contains(part.as_str()))
-            && !self.lacks.as_ref().is_some_and(|part| value.contains(part.as_str()))
-            && self.present.is_none_or(|present| present != value.is_empty())
-            && self.at_least.is_none_or(|least| number().is_some_and(|number| number >= least))
-            && self.below.is_none_or(|limit| number().is_some_and(|number| number < limit))
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|part| value.contains(part.as_str()))
+            && !self
+                .lacks
+                .as_ref()
+                .is_some_and(|part| value.contains(part.as_str()))
+            && self
+                .present
+                .is_none_or(|present| present != value.is_empty())
+            && self
+                .at_least
+                .is_none_or(|least| number().is_some_and(|number| number >= least))
+            && self
+                .below
+                .is_none_or(|limit| number().is_some_and(|number| number < limit))
     }
 }

@@ -7,8 +7,8 @@ use schemas::{ContractField, FieldKind};
 use serde::Deserialize;
 
 use super::condition::{Condition, Conditions};
-use super::plan::{Columns, UnknownColumn};
 use super::files::Values;
+use super::plan::{Columns, UnknownColumn};
 
 /// A value of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,11 @@ impl FieldSpec {
         }
         faults.extend(self.constant_faults(field));
         for part in self.sum.iter().flatten() {
-            faults.extend(part.faults(field).into_iter().map(|fault| format!("sum: {fault}")));
+            faults.extend(
+                part.faults(field)
+                    .into_iter()
+                    .map(|fault| format!("sum: {fault}")),
+            );
         }
         faults
     }
@@ -117,12 +121,18 @@ impl FieldSpec {
             Err(fault) => Some(format!("{}: {}", fault.reason, fault.detail)),
             Ok(_) => None,
         };
-        constant.into_iter().chain(targets).filter_map(check).collect()
+        constant
+            .into_iter()
+            .chain(targets)
+            .filter_map(check)
+            .collect()
     }
 }
 
 fn constant_text(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A field specification with its columns found in a file.
@@ -162,13 +172,23 @@ impl<'m> FieldPlan<'m> {
         } else if let Some(column) = &spec.column {
             Origin::Column(columns.find(column)?)
         } else if let Some(parts) = &spec.columns {
-            Origin::Joined(parts.iter().map(|part| columns.find(part)).collect::<Result<_, _>>()?)
+            Origin::Joined(
+                parts
+                    .iter()
+                    .map(|part| columns.find(part))
+                    .collect::<Result<_, _>>()?,
+            )
         } else {
             let parts = spec.sum.iter().flatten();
             let plans = parts.map(|part| Self::resolve(part, field, columns));
             Origin::Sum(plans.collect::<Result<_, _>>()?)
         };
-        Ok(Self { spec, origin, when: Conditions::resolve(&spec.when, columns)?, field })
+        Ok(Self {
+            spec,
+            origin,
+            when: Conditions::resolve(&spec.when, columns)?,
+            field,
+        })
     }
 
     /// Makes the field's value from a row.
@@ -179,7 +199,9 @@ impl<'m> FieldPlan<'m> {
         if let Origin::Sum(parts) = &self.origin {
             return self.sum(parts, row);
         }
-        let Some(text) = self.text(row) else { return Ok(Found::Null) };
+        let Some(text) = self.text(row) else {
+            return Ok(Found::Null);
+        };
         let text = match self.translate(text)? {
             Some(text) => text,
             None => return Ok(Found::Unmapped),
@@ -213,8 +235,11 @@ impl<'m> FieldPlan<'m> {
 
     /// Chooses among the readings of a list that are not missing.
     fn picked(&self, list: &str, separator: &str, pick: Pick) -> Option<String> {
-        let mut readings: Vec<&str> =
-            list.split(separator).map(str::trim).filter(|text| !self.is_missing(text)).collect();
+        let mut readings: Vec<&str> = list
+            .split(separator)
+            .map(str::trim)
+            .filter(|text| !self.is_missing(text))
+            .collect();
         if !matches!(pick, Pick::First | Pick::Last) {
             let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
             readings.sort_by(|a, b| number(a).total_cmp(&number(b)));
@@ -228,7 +253,9 @@ impl<'m> FieldPlan<'m> {
     }
 
     fn translate<'r>(&'r self, text: Cow<'r, str>) -> Result<Option<Cow<'r, str>>, Fault> {
-        let Some(map) = &self.spec.map else { return Ok(Some(text)) };
+        let Some(map) = &self.spec.map else {
+            return Ok(Some(text));
+        };
         match (map.get(text.as_ref()), self.spec.unmapped) {
             (Some(target), _) => Ok(Some(Cow::Borrowed(target))),
             (None, Unmapped::Keep) => Ok(Some(text)),
@@ -247,7 +274,11 @@ impl<'m> FieldPlan<'m> {
 
     fn calculated(&self, number: f64) -> Result<Cell, Fault> {
         let number = number * self.spec.scale.unwrap_or(1.0) + self.spec.offset.unwrap_or(0.0);
-        let number = if self.spec.round { number.round() } else { number };
+        let number = if self.spec.round {
+            number.round()
+        } else {
+            number
+        };
         match self.field.kind {
             FieldKind::Float | FieldKind::Double => Ok(Cell::Number(number)),
             _ => convert(Cow::Owned(number.to_string()), self.field, &self.place()),
@@ -288,7 +319,10 @@ const SHOWN_CHARS: usize = 60;
 
 pub(super) fn fault(reason: &'static str, column: &str, value: &str) -> Fault {
     let shown: String = value.chars().take(SHOWN_CHARS).collect();
-    Fault { reason, detail: format!("column {column} is {shown:?}") }
+    Fault {
+        reason,
+        detail: format!("column {column} is {shown:?}"),
+    }
 }
 
 fn parse_number(text: &str) -> Option<f64> {
@@ -296,7 +330,10 @@ fn parse_number(text: &str) -> Option<f64> {
 }
 
 /// Turns 452.0, as spreadsheets write integers, into 452.
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked before"
+)]
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
 }

@@ -49,12 +49,14 @@ impl Input {
     /// Returns the base name without a compression's ending: compressing a file is not a new recording.
     pub(super) fn name(&self) -> String {
         let name = match self {
-            Self::Disk(path) => {
-                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-            }
+            Self::Disk(path) => path
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             Self::Sample(sample) => sample.file_name.to_owned(),
         };
-        let ending = COMPRESSION_ENDINGS.iter().find(|ending| name.ends_with(*ending));
+        let ending = COMPRESSION_ENDINGS
+            .iter()
+            .find(|ending| name.ends_with(*ending));
         match ending {
             Some(ending) => name[..name.len() - ending.len()].to_owned(),
             None => name,
@@ -91,10 +93,14 @@ impl Input {
 fn decompressed(mut reader: impl BufRead + 'static) -> io::Result<Box<dyn BufRead>> {
     let start = reader.fill_buf()?;
     if start.starts_with(&ZSTD_MAGIC) {
-        return Ok(Box::new(BufReader::new(zstd::Decoder::with_buffer(reader)?)));
+        return Ok(Box::new(BufReader::new(zstd::Decoder::with_buffer(
+            reader,
+        )?)));
     }
     if start.starts_with(&GZIP_MAGIC) {
-        return Ok(Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(reader))));
+        return Ok(Box::new(BufReader::new(
+            flate2::bufread::MultiGzDecoder::new(reader),
+        )));
     }
     Ok(Box::new(reader))
 }
@@ -104,7 +110,11 @@ pub(super) fn expand(paths: &[PathBuf], wanted: impl Fn(&str) -> bool) -> io::Re
     let mut inputs = Vec::new();
     for path in paths {
         if path.is_dir() {
-            inputs.extend(folder(path)?.into_iter().filter(|input| wanted(&input.name())));
+            inputs.extend(
+                folder(path)?
+                    .into_iter()
+                    .filter(|input| wanted(&input.name())),
+            );
         } else {
             inputs.push(Input::Disk(path.clone()));
         }
@@ -156,7 +166,9 @@ mod tests {
         std::fs::write(&path, packed).expect("the folder is writable");
         let input = Input::Disk(path);
         assert_eq!(input.name(), "rows.csv");
-        let rows = input.rows(&TextFormat::default()).expect("zstd is recognised");
+        let rows = input
+            .rows(&TextFormat::default())
+            .expect("zstd is recognised");
         assert_eq!(rows.columns, ["a"]);
         assert_eq!(rows.rows.count(), 1);
     }

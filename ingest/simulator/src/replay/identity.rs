@@ -25,7 +25,11 @@ impl FileIdentity {
 
     /// Names one of the events of a row.
     pub(super) fn event(&self, row: u64, kind: EventKind, nth: usize) -> String {
-        within(&self.0, &[&row.to_string(), &kind.to_string(), &nth.to_string()]).to_string()
+        within(
+            &self.0,
+            &[&row.to_string(), &kind.to_string(), &nth.to_string()],
+        )
+        .to_string()
     }
 
     /// Names one of the failed attempts of a row.

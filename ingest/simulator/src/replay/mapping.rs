@@ -182,11 +182,23 @@ impl EmitKind {
 }
 
 /// Fields the replayer fills itself.
-pub(super) const OWN_FIELDS: [&str; 6] =
-    ["event_id", "terminal_id", "event_time", "lat", "lon", "attempt_id"];
+pub(super) const OWN_FIELDS: [&str; 6] = [
+    "event_id",
+    "terminal_id",
+    "event_time",
+    "lat",
+    "lon",
+    "attempt_id",
+];
 /// Fields that `position` and `attempts` fill.
-pub(super) const DERIVED_FIELDS: [&str; 6] =
-    ["datum", "position_source", "attempts", "approvals", "no_answer", "outcome"];
+pub(super) const DERIVED_FIELDS: [&str; 6] = [
+    "datum",
+    "position_source",
+    "attempts",
+    "approvals",
+    "no_answer",
+    "outcome",
+];
 
 impl Mapping {
     /// Loads a ready mapping by name, or a mapping file by path.
@@ -200,7 +212,10 @@ impl Mapping {
         let text = std::fs::read_to_string(Path::new(name_or_path)).map_err(|error| {
             MappingError::NotFound {
                 name: name_or_path.to_owned(),
-                known: builtin::builtin_mappings().iter().map(|ready| ready.name).collect(),
+                known: builtin::builtin_mappings()
+                    .iter()
+                    .map(|ready| ready.name)
+                    .collect(),
                 reason: error.to_string(),
             }
         })?;
@@ -212,7 +227,10 @@ impl Mapping {
     /// # Errors
     /// When the text is not TOML, has an unknown key, or maps to a field no event has.
     pub fn parse(text: &str, origin: &str) -> Result<Self, MappingError> {
-        let invalid = |reason| MappingError::Invalid { origin: origin.to_owned(), reason };
+        let invalid = |reason| MappingError::Invalid {
+            origin: origin.to_owned(),
+            reason,
+        };
         let mapping: Self =
             toml::from_str(text).map_err(|error| invalid(error.to_string().trim().to_owned()))?;
         let faults = mapping.faults();
@@ -232,7 +250,12 @@ impl Mapping {
         }
         for (at, source) in self.sources.iter().enumerate() {
             let place = format!("source {} ({})", at + 1, source.files.join(", "));
-            faults.extend(source.faults().into_iter().map(|fault| format!("{place}: {fault}")));
+            faults.extend(
+                source
+                    .faults()
+                    .into_iter()
+                    .map(|fault| format!("{place}: {fault}")),
+            );
         }
         faults
     }
@@ -245,10 +268,15 @@ impl Source {
             faults.push("files is empty".into());
         }
         if !self.text.delimiter.is_ascii() {
-            faults.push(format!("delimiter {:?} is not an ASCII character", self.text.delimiter));
+            faults.push(format!(
+                "delimiter {:?} is not an ASCII character",
+                self.text.delimiter
+            ));
         }
         if self.emit.is_empty() && self.attempts.is_empty() {
-            faults.push("neither [[source.emit]] nor [[source.attempts]]: no row gives an event".into());
+            faults.push(
+                "neither [[source.emit]] nor [[source.attempts]]: no row gives an event".into(),
+            );
         }
         faults.extend(self.time.faults());
         self.terminal_faults(&mut faults);
@@ -279,20 +307,28 @@ impl Source {
     }
 
     fn position_faults(&self, faults: &mut Vec<String>) {
-        let Some(position) = &self.position else { return };
-        for (field, value) in
-            [("datum", &position.datum), ("position_source", &position.position_source)]
-        {
+        let Some(position) = &self.position else {
+            return;
+        };
+        for (field, value) in [
+            ("datum", &position.datum),
+            ("position_source", &position.position_source),
+        ] {
             let symbols = &contract_field(EventKind::Signal, field).symbols;
             if !symbols.contains(value) {
-                faults.push(format!("position.{field} {value:?} is not one of {}", symbols.join(", ")));
+                faults.push(format!(
+                    "position.{field} {value:?} is not one of {}",
+                    symbols.join(", ")
+                ));
             }
         }
     }
 }
 
 fn contract_field(kind: EventKind, name: &str) -> &'static ContractField {
-    kind.contract().field(name).expect("every event has the fields of a position")
+    kind.contract()
+        .field(name)
+        .expect("every event has the fields of a position")
 }
 
 /// Checks that a mapped field exists in an event of `kinds`, is not one of ours, and can hold the value.
@@ -303,14 +339,21 @@ pub(super) fn field_faults(
     kinds: &[EventKind],
 ) -> Vec<String> {
     if OWN_FIELDS.contains(&name) || DERIVED_FIELDS.contains(&name) {
-        return vec![format!("{place}.{name} is filled by the replayer and cannot be mapped")];
+        return vec![format!(
+            "{place}.{name} is filled by the replayer and cannot be mapped"
+        )];
     }
-    let fields: Vec<_> =
-        kinds.iter().filter_map(|kind| kind.contract().field(name)).collect();
+    let fields: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| kind.contract().field(name))
+        .collect();
     match fields.first() {
         None => {
             let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
-            vec![format!("{place}.{name} is not a field of {} events", kinds.join(", "))]
+            vec![format!(
+                "{place}.{name} is not a field of {} events",
+                kinds.join(", ")
+            )]
         }
         Some(field) => spec
             .faults(field)

@@ -21,15 +21,31 @@ pub(super) struct ParquetRows {
 impl ParquetRows {
     pub(super) fn open(bytes: Vec<u8>) -> io::Result<Rows> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?;
-        let columns = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let columns = builder
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         let batches = builder.build()?;
-        let rows = Self { batches, columns: Vec::new(), at: 0, len: 0, row: 0 };
-        Ok(Rows { columns, rows: Box::new(rows) })
+        let rows = Self {
+            batches,
+            columns: Vec::new(),
+            at: 0,
+            len: 0,
+            row: 0,
+        };
+        Ok(Rows {
+            columns,
+            rows: Box::new(rows),
+        })
     }
 
     fn advance(&mut self) -> io::Result<bool> {
         while self.at == self.len {
-            let Some(batch) = self.batches.next() else { return Ok(false) };
+            let Some(batch) = self.batches.next() else {
+                return Ok(false);
+            };
             let batch = batch.map_err(io::Error::other)?;
             self.columns = texts(&batch)?;
             (self.at, self.len) = (0, batch.num_rows());
@@ -46,7 +62,10 @@ impl ParquetRows {
         let values = Values(self.columns.iter().map(value).collect());
         self.at += 1;
         self.row += 1;
-        RawRow { line: self.row, values: Ok(values) }
+        RawRow {
+            line: self.row,
+            values: Ok(values),
+        }
     }
 }
 

@@ -31,7 +31,10 @@ pub(super) struct UnknownColumn {
 impl Columns {
     pub(super) fn find(&self, name: &str) -> Result<usize, UnknownColumn> {
         let found = self.0.iter().position(|column| column == name);
-        found.ok_or_else(|| UnknownColumn { column: name.to_owned(), known: self.0.clone() })
+        found.ok_or_else(|| UnknownColumn {
+            column: name.to_owned(),
+            known: self.0.clone(),
+        })
     }
 }
 
@@ -77,7 +80,12 @@ impl<'m> KindFields<'m> {
         Ok(Self(plans))
     }
 
-    fn fill(&self, event: &mut Event, row: &Values, unmapped: &mut Vec<String>) -> Result<(), Fault> {
+    fn fill(
+        &self,
+        event: &mut Event,
+        row: &Values,
+        unmapped: &mut Vec<String>,
+    ) -> Result<(), Fault> {
         for (at, plan) in &self.0 {
             match plan.read(row)? {
                 Found::Value(cell) => event.cells[*at] = Some(cell),
@@ -133,12 +141,17 @@ impl<'m> FilePlan<'m> {
             })
         };
         let position = source.position.as_ref();
-        let attempts = source.attempts.iter().map(|rule| AttemptPlan::resolve(rule, columns));
+        let attempts = source
+            .attempts
+            .iter()
+            .map(|rule| AttemptPlan::resolve(rule, columns));
         Ok(Self {
             identity: FileIdentity::new(mapping, file),
             time: source.time.resolve(columns)?,
             terminal: TerminalPlan::resolve(mapping, &source.terminal, columns)?,
-            position: position.map(|spec| PositionPlan::resolve(spec, columns)).transpose()?,
+            position: position
+                .map(|spec| PositionPlan::resolve(spec, columns))
+                .transpose()?,
             shared: [
                 shared(EventKind::Heartbeat)?,
                 shared(EventKind::Signal)?,
@@ -151,10 +164,25 @@ impl<'m> FilePlan<'m> {
 
     /// Makes the events of a row, the `number`th of its file.
     pub(super) fn events(&self, number: u64, row: &Values) -> Result<RowEvents, Fault> {
-        let time_ms = self.time.read(row, number, self.identity.fraction(number))?;
-        let position = self.position.as_ref().map(|plan| plan.read(row)).transpose()?.flatten();
+        let time_ms = self
+            .time
+            .read(row, number, self.identity.fraction(number))?;
+        let position = self
+            .position
+            .as_ref()
+            .map(|plan| plan.read(row))
+            .transpose()?
+            .flatten();
         let terminal = self.terminal.id(row, position.as_ref());
-        let mut draft = Draft { plan: self, number, row, time_ms, position, terminal, made: RowEvents::default() };
+        let mut draft = Draft {
+            plan: self,
+            number,
+            row,
+            time_ms,
+            position,
+            terminal,
+            made: RowEvents::default(),
+        };
         draft.emits()?;
         draft.attempts()?;
         Ok(draft.made)
@@ -177,7 +205,8 @@ impl Draft<'_, '_> {
         for emit in &self.plan.emits {
             if emit.when.hold(self.row) {
                 let mut event = self.begin(emit.kind)?;
-                emit.fields.fill(&mut event, self.row, &mut self.made.unmapped)?;
+                emit.fields
+                    .fill(&mut event, self.row, &mut self.made.unmapped)?;
                 self.made.events.push(event);
             }
         }
@@ -189,7 +218,9 @@ impl Draft<'_, '_> {
         let mut total: Option<Counted> = None;
         let mut failures = 0;
         for rule in &self.plan.attempts {
-            let Some(counted) = rule.count(self.row)? else { continue };
+            let Some(counted) = rule.count(self.row)? else {
+                continue;
+            };
             match &mut total {
                 Some(total) => total.add(counted),
                 None => total = Some(counted),
@@ -209,7 +240,8 @@ impl Draft<'_, '_> {
         let mut event = self.begin(EventKind::Decline)?;
         event.set_text("attempt_id", &self.plan.identity.attempt(self.number, nth));
         event.set_text("outcome", "no_answer");
-        rule.decline.fill(&mut event, self.row, &mut self.made.unmapped)?;
+        rule.decline
+            .fill(&mut event, self.row, &mut self.made.unmapped)?;
         self.made.events.push(event);
         Ok(())
     }
@@ -228,10 +260,23 @@ impl Draft<'_, '_> {
 
     /// Begins an event with what all events of the row share.
     fn begin(&mut self, kind: EventKind) -> Result<Event, Fault> {
-        let nth = self.made.events.iter().filter(|event| event.kind == kind).count();
+        let nth = self
+            .made
+            .events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .count();
         let cells = vec![None; kind.contract().fields.len()];
-        let mut event = Event { kind, time_ms: self.time_ms, cells, counted: Counted::default() };
-        event.set_text("event_id", &self.plan.identity.event(self.number, kind, nth));
+        let mut event = Event {
+            kind,
+            time_ms: self.time_ms,
+            cells,
+            counted: Counted::default(),
+        };
+        event.set_text(
+            "event_id",
+            &self.plan.identity.event(self.number, kind, nth),
+        );
         event.set_text("terminal_id", &self.terminal);
         if let Some(position) = &self.position {
             event.set("lat", Cell::Number(position.lat));
@@ -258,7 +303,11 @@ impl<'m> TerminalPlan<'m> {
         columns: &Columns,
     ) -> Result<Self, UnknownColumn> {
         let found = spec.columns.iter().map(|column| columns.find(column));
-        Ok(Self { mapping, spec, columns: found.collect::<Result<_, _>>()? })
+        Ok(Self {
+            mapping,
+            spec,
+            columns: found.collect::<Result<_, _>>()?,
+        })
     }
 
     fn id(&self, row: &Values, position: Option<&Position<'_>>) -> String {
@@ -267,7 +316,11 @@ impl<'m> TerminalPlan<'m> {
         parts.extend(cell.as_deref());
         match self.spec.id {
             IdForm::Hashed => {
-                format!("{}-{}", self.spec.prefix, hashed_terminal(self.mapping, &parts))
+                format!(
+                    "{}-{}",
+                    self.spec.prefix,
+                    hashed_terminal(self.mapping, &parts)
+                )
             }
             IdForm::Plain => format!("{}-{}", self.spec.prefix, parts.join("-")),
         }
@@ -290,7 +343,11 @@ struct Position<'m> {
 
 impl<'m> PositionPlan<'m> {
     fn resolve(spec: &'m PositionSpec, columns: &Columns) -> Result<Self, UnknownColumn> {
-        Ok(Self { spec, lat: columns.find(&spec.lat)?, lon: columns.find(&spec.lon)? })
+        Ok(Self {
+            spec,
+            lat: columns.find(&spec.lat)?,
+            lon: columns.find(&spec.lon)?,
+        })
     }
 
     /// Reads the position; `None` where the recording says it has none.
@@ -299,26 +356,39 @@ impl<'m> PositionPlan<'m> {
         if lat.is_empty() && lon.is_empty() {
             return Ok(None);
         }
-        let lat = degrees(&self.spec.lat, lat, 90.0)?;
-        let lon = degrees(&self.spec.lon, lon, 180.0)?;
+        let lat = degrees(&self.spec.lat, lat)?;
+        let lon = degrees(&self.spec.lon, lon)?;
         // Both sides come from the same decimal text, so equality is exact.
         if self.spec.missing_pairs.contains(&(lat, lon)) {
             return Ok(None);
         }
-        Ok(Some(Position { lat, lon, spec: self.spec }))
+        match schemas::LatLon::new(lat, lon) {
+            Ok(_) => Ok(Some(Position {
+                lat,
+                lon,
+                spec: self.spec,
+            })),
+            Err(off) => Err(Fault {
+                reason: IMPOSSIBLE,
+                detail: off.to_string(),
+            }),
+        }
     }
 }
 
-fn degrees(column: &str, text: &str, limit: f64) -> Result<f64, Fault> {
-    match text.parse::<f64>() {
-        Ok(degrees) if degrees.abs() <= limit => Ok(degrees),
-        _ => Err(fault("position is impossible", column, text)),
-    }
+const IMPOSSIBLE: &str = "position is impossible";
+
+fn degrees(column: &str, text: &str) -> Result<f64, Fault> {
+    text.parse().map_err(|_| fault(IMPOSSIBLE, column, text))
 }
 
 impl Position<'_> {
     fn cell(&self, resolution: u8) -> Option<String> {
         let place = LatLng::new(self.lat, self.lon).ok()?;
-        Some(place.to_cell(Resolution::try_from(resolution).ok()?).to_string())
+        Some(
+            place
+                .to_cell(Resolution::try_from(resolution).ok()?)
+                .to_string(),
+        )
     }
 }

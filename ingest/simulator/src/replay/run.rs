@@ -1,6 +1,6 @@
-//! A replay from beginning to end: reads every row, moves times, keeps the pace, counts.
+//! A replay from beginning to end: moves times, keeps the pace, counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -9,11 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batches;
-use super::builtin;
 use super::field::Fault;
-use super::files::{self, Input};
-use super::mapping::{Mapping, Source};
-use super::plan::{Columns, Event, FILE_COLUMN, FilePlan, RowEvents};
+use super::mapping::Mapping;
+use super::plan::{Event, RowEvents};
+use super::recording::Recording;
 use super::summary::{RefusedRow, ReplaySummary};
 use crate::publish::{EventSink, PublishError};
 
@@ -56,7 +55,11 @@ pub struct ReplayOptions {
 
 impl Default for ReplayOptions {
     fn default() -> Self {
-        Self { speed: Speed::Full, shift: TimeShift::None, keep_refused: 20 }
+        Self {
+            speed: Speed::Full,
+            shift: TimeShift::None,
+            keep_refused: 20,
+        }
     }
 }
 
@@ -161,7 +164,11 @@ pub fn replay(
         observer,
         summary: ReplaySummary {
             mapping: mapping.name.clone(),
-            files: recording.files.iter().map(|file| file.name.clone()).collect(),
+            files: recording
+                .files
+                .iter()
+                .map(|file| file.name.clone())
+                .collect(),
             shifted_by_ms: shift_ms,
             ..ReplaySummary::default()
         },
@@ -173,135 +180,6 @@ pub fn replay(
     run.batches.flush(run.sink)?;
     run.summary.published = run.sink.finish()?;
     Ok(run.summary)
-}
-
-/// The files of a replay, each with the source that reads it.
-struct Recording<'m> {
-    mapping: &'m Mapping,
-    files: Vec<RecordedFile<'m>>,
-}
-
-struct RecordedFile<'m> {
-    input: Input,
-    name: String,
-    source: &'m Source,
-    /// What the `*` of the source's pattern stands for in the name.
-    starred: String,
-}
-
-impl<'m> Recording<'m> {
-    fn open(mapping: &'m Mapping, paths: &[PathBuf]) -> Result<Self, ReplayError> {
-        let inputs = if paths.is_empty() {
-            let samples = builtin::find(&mapping.name).map_or(&[][..], |ready| ready.samples);
-            samples.iter().map(Input::Sample).collect()
-        } else {
-            let wanted = |name: &str| source_of(mapping, name).is_some();
-            files::expand(paths, wanted).map_err(|source| {
-                let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
-                ReplayError::Read { file: named.join(", "), source }
-            })?
-        };
-        if inputs.is_empty() {
-            return Err(ReplayError::NoSample { mapping: mapping.name.clone() });
-        }
-        let mut names = BTreeSet::new();
-        let mut files = Vec::new();
-        for input in inputs {
-            let file = Self::file(mapping, input)?;
-            if !names.insert(file.name.clone()) {
-                return Err(ReplayError::SameName { file: file.name });
-            }
-            files.push(file);
-        }
-        Ok(Self { mapping, files })
-    }
-
-    fn file(mapping: &'m Mapping, input: Input) -> Result<RecordedFile<'m>, ReplayError> {
-        let name = input.name();
-        match source_of(mapping, &name) {
-            Some((source, starred)) => Ok(RecordedFile { input, name, source, starred }),
-            None => Err(ReplayError::NoSource {
-                mapping: mapping.name.clone(),
-                file: name,
-                patterns: mapping.sources.iter().flat_map(|s| s.files.clone()).collect(),
-            }),
-        }
-    }
-
-    /// Visits every row; `Break` ends the reading.
-    fn each_row(&self, visit: &mut Visit<'_>) -> Result<(), ReplayError> {
-        for file in &self.files {
-            if self.each_row_of(file, visit)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn each_row_of(
-        &self,
-        file: &RecordedFile<'m>,
-        visit: &mut Visit<'_>,
-    ) -> Result<ControlFlow<()>, ReplayError> {
-        let unreadable = |source| ReplayError::Read { file: file.input.shown(), source };
-        let rows = file.input.rows(&file.source.text).map_err(unreadable)?;
-        let mut columns = rows.columns;
-        columns.push(FILE_COLUMN.to_owned());
-        let plan =
-            FilePlan::resolve(&self.mapping.name, file.source, &file.name, &Columns(columns))
-                .map_err(|unknown| ReplayError::Column {
-                    mapping: self.mapping.name.clone(),
-                    file: file.name.clone(),
-                    reason: unknown.to_string(),
-                })?;
-        for (number, row) in (1..).zip(rows.rows) {
-            let row = row.map_err(unreadable)?;
-            let made = row.values.and_then(|mut values| {
-                values.0.push(file.starred.clone());
-                plan.events(number, &values)
-            });
-            if visit(&file.name, row.line, made)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn shift_ms(&self, shift: TimeShift) -> Result<i64, ReplayError> {
-        const WEEK_MS: i64 = 7 * 86_400_000;
-        let until_last = |target: DateTime<Utc>| {
-            let last = self.last_ms()?;
-            Ok(last.map_or(0, |last_ms| target.timestamp_millis() - last_ms))
-        };
-        match shift {
-            TimeShift::None => Ok(0),
-            TimeShift::By(span) => Ok(span.num_milliseconds()),
-            TimeShift::LastAt(target) => until_last(target),
-            TimeShift::WholeWeeksBefore(target) => {
-                Ok(until_last(target)?.div_euclid(WEEK_MS) * WEEK_MS)
-            }
-        }
-    }
-
-    fn last_ms(&self) -> Result<Option<i64>, ReplayError> {
-        let mut last = None;
-        self.each_row(&mut |_, _, made| {
-            let times = made.iter().flat_map(|row| &row.events).map(|event| event.time_ms);
-            last = last.max(times.max());
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(last)
-    }
-}
-
-type Visit<'v> = dyn FnMut(&str, u64, Result<RowEvents, Fault>) -> Result<ControlFlow<()>, ReplayError>
-    + 'v;
-
-fn source_of<'m>(mapping: &'m Mapping, name: &str) -> Option<(&'m Source, String)> {
-    mapping.sources.iter().find_map(|source| {
-        let starred = source.files.iter().find_map(|pattern| files::matched(pattern, name))?;
-        Some((source, starred.to_owned()))
-    })
 }
 
 /// Event time that passes in one unit of real time.
@@ -321,7 +199,10 @@ impl Pace {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "recordings span less than 2^53 ms")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "recordings span less than 2^53 ms"
+    )]
     fn due(self, since_first_ms: i64) -> Duration {
         let real_ms = (since_first_ms as f64 / self.0 / PACE_STEP_MS).floor() * PACE_STEP_MS;
         Duration::from_secs_f64(real_ms / 1000.0)
@@ -363,7 +244,9 @@ impl Run<'_> {
         })?;
         // Stable: events of one instant keep the order of the files.
         events.sort_by_key(|event| event.time_ms);
-        let Some(first_ms) = events.first().map(|event| event.time_ms) else { return Ok(()) };
+        let Some(first_ms) = events.first().map(|event| event.time_ms) else {
+            return Ok(());
+        };
         let mut due = None;
         for event in events {
             let event_due = pace.due(event.time_ms - first_ms);
@@ -414,7 +297,12 @@ impl Run<'_> {
     fn refuse(&mut self, file: &str, line: u64, fault: Fault) {
         let reason = fault.reason.to_owned();
         count(&mut self.summary.rows_refused, reason.clone());
-        let row = RefusedRow { file: file.to_owned(), line, reason, detail: fault.detail };
+        let row = RefusedRow {
+            file: file.to_owned(),
+            line,
+            reason,
+            detail: fault.detail,
+        };
         self.observer.refused(&row);
         if self.summary.first_refused.len() < self.keep_refused {
             self.summary.first_refused.push(row);

@@ -72,7 +72,12 @@ pub struct RefusedRow {
 
 impl std::fmt::Display for RefusedRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, line, reason, detail } = self;
+        let Self {
+            file,
+            line,
+            reason,
+            detail,
+        } = self;
         write!(f, "{file}:{line}: {reason}: {detail}")
     }
 }

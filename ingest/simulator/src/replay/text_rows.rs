@@ -22,8 +22,13 @@ pub(super) struct TextRows {
 
 impl TextRows {
     pub(super) fn open(reader: Box<dyn BufRead>, format: &TextFormat) -> io::Result<Rows> {
-        let mut rows =
-            Self { reader, format: format.clone(), width: 0, ahead: VecDeque::new(), next_line: 1 };
+        let mut rows = Self {
+            reader,
+            format: format.clone(),
+            width: 0,
+            ahead: VecDeque::new(),
+            next_line: 1,
+        };
         for _ in 0..format.skip_lines {
             rows.line()?;
         }
@@ -32,17 +37,22 @@ impl TextRows {
             None => rows.header()?,
         };
         rows.width = columns.len();
-        Ok(Rows { columns, rows: Box::new(rows) })
+        Ok(Rows {
+            columns,
+            rows: Box::new(rows),
+        })
     }
 
     fn header(&mut self) -> io::Result<Vec<String>> {
         let Some((_, bytes)) = self.row_line()? else {
             return Err(io::Error::other("the file is empty, it has no header row"));
         };
-        let text = String::from_utf8(bytes).map_err(|_| io::Error::other("the header is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| io::Error::other("the header is not UTF-8"))?;
         let text = text.trim_start_matches(BYTE_ORDER_MARK);
         let mut names = split(text, &self.format)
             .ok_or_else(|| io::Error::other("the header has a quote that is not closed"))?;
+        trim(&mut names);
         if self.format.trailing_delimiter && names.last().is_some_and(String::is_empty) {
             names.pop();
         }
@@ -82,7 +92,10 @@ impl TextRows {
 
     fn values(&mut self, first: Vec<u8>) -> io::Result<Result<Values, Fault>> {
         let Ok(mut text) = String::from_utf8(first) else {
-            return Ok(Err(Fault { reason: "row is not UTF-8", detail: "a byte is invalid".into() }));
+            return Ok(Err(Fault {
+                reason: "row is not UTF-8",
+                detail: "a byte is invalid".into(),
+            }));
         };
         let mut taken = Vec::new();
         loop {
@@ -99,7 +112,10 @@ impl TextRows {
                     taken.extend(last.map(|(_, bytes)| bytes));
                     self.give_back(taken);
                     let detail = "the row's first line alone is left out".to_owned();
-                    return Ok(Err(Fault { reason: "quote is not closed", detail }));
+                    return Ok(Err(Fault {
+                        reason: "quote is not closed",
+                        detail,
+                    }));
                 }
             }
         }
@@ -117,7 +133,7 @@ impl TextRows {
     fn fitted(&self, mut values: Vec<String>) -> Result<Values, Fault> {
         let spare = self.format.trailing_delimiter
             && values.len() == self.width + 1
-            && values.last().is_some_and(String::is_empty);
+            && values.last().is_some_and(|value| value.trim().is_empty());
         if spare {
             values.pop();
         }
@@ -127,8 +143,12 @@ impl TextRows {
         }
         if values.len() != self.width {
             let detail = format!("{} values, {} columns", values.len(), self.width);
-            return Err(Fault { reason: "row is not as wide as the header", detail });
+            return Err(Fault {
+                reason: "row is not as wide as the header",
+                detail,
+            });
         }
+        trim(&mut values);
         Ok(Values(values))
     }
 }
@@ -146,12 +166,19 @@ impl Iterator for TextRows {
     }
 }
 
-/// Cuts a row into trimmed values; `None` while a quote is open.
+fn trim(values: &mut [String]) {
+    for value in values {
+        let trimmed = value.trim();
+        if trimmed.len() != value.len() {
+            *value = trimmed.to_owned();
+        }
+    }
+}
+
+/// Cuts a row into values; `None` while a quote is open.
 fn split(text: &str, format: &TextFormat) -> Option<Vec<String>> {
     match format.quoting {
-        Quoting::None => {
-            Some(text.split(format.delimiter).map(|value| value.trim().to_owned()).collect())
-        }
+        Quoting::None => Some(text.split(format.delimiter).map(str::to_owned).collect()),
         Quoting::Double => split_quoted(text, format.delimiter),
     }
 }
@@ -167,7 +194,7 @@ fn split_quoted(text: &str, delimiter: char) -> Option<Vec<String>> {
                 (rest[..end].to_owned(), &rest[end..])
             }
         };
-        values.push(value.trim().to_owned());
+        values.push(value);
         match after.strip_prefix(delimiter) {
             Some(next) => rest = next,
             None => return Some(values),
@@ -200,17 +227,29 @@ fn quoted_value(text: &str, delimiter: char) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
-    fn read(text: &'static str, format: &TextFormat) -> Vec<(u64, Result<Vec<String>, &'static str>)> {
-        let rows = TextRows::open(Box::new(text.as_bytes()), format).expect("the header is readable");
+    fn read(
+        text: &'static str,
+        format: &TextFormat,
+    ) -> Vec<(u64, Result<Vec<String>, &'static str>)> {
+        let rows =
+            TextRows::open(Box::new(text.as_bytes()), format).expect("the header is readable");
         rows.rows
             .map(|row| row.expect("memory can be read"))
-            .map(|row| (row.line, row.values.map(|v| v.0).map_err(|fault| fault.reason)))
+            .map(|row| {
+                (
+                    row.line,
+                    row.values.map(|v| v.0).map_err(|fault| fault.reason),
+                )
+            })
             .collect()
     }
 
     #[test]
     fn lines_are_numbered_through_comments_blank_lines_and_crlf() {
-        let format = TextFormat { comment: Some("#".into()), ..TextFormat::default() };
+        let format = TextFormat {
+            comment: Some("#".into()),
+            ..TextFormat::default()
+        };
         let rows = read("# note\r\na,b\r\n\r\n1,2\r\n# again\r\n3,4", &format);
         let values = |a: &str, b: &str| Ok(vec![a.to_owned(), b.to_owned()]);
         assert_eq!(rows, [(4, values("1", "2")), (6, values("3", "4"))]);
@@ -218,7 +257,10 @@ mod tests {
 
     #[test]
     fn quoted_values_hold_delimiters_quotes_and_line_ends() {
-        let rows = read("a,b\n\"x, \"\"y\"\"\",\"1\n2\"\nz,3\n", &TextFormat::default());
+        let rows = read(
+            "a,b\n\"x, \"\"y\"\"\",\"1\n2\"\nz,3\n",
+            &TextFormat::default(),
+        );
         assert_eq!(rows[0], (2, Ok(vec!["x, \"y\"".into(), "1\n2".into()])));
         assert_eq!(rows[1], (4, Ok(vec!["z".into(), "3".into()])));
     }
@@ -240,7 +282,10 @@ mod tests {
             ..TextFormat::default()
         };
         let rows = read("id;notes\n1;\"Ping; DNS: \"\"\"\n2;x\n3\n", &format);
-        assert_eq!(rows[0].1, Ok(vec!["1".into(), "\"Ping; DNS: \"\"\"".into()]));
+        assert_eq!(
+            rows[0].1,
+            Ok(vec!["1".into(), "\"Ping; DNS: \"\"\"".into()])
+        );
         assert_eq!(rows[2], (4, Err("row is not as wide as the header")));
     }
 }

@@ -39,8 +39,15 @@ pub(super) struct TimePlan(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Recorded { column: usize, name: String, form: Form },
-    Spaced { start_ms: i64, step_ms: i64 },
+    Recorded {
+        column: usize,
+        name: String,
+        form: Form,
+    },
+    Spaced {
+        start_ms: i64,
+        step_ms: i64,
+    },
 }
 
 /// Latest time taken, the end of the year 9999: beyond it times have no common text form.
@@ -70,8 +77,12 @@ impl TimeSpec {
     }
 
     fn tz(&self) -> Result<Tz, String> {
-        let name = self.zone.as_deref().ok_or("time.zone is missing: the format is local time")?;
-        name.parse().map_err(|_| format!("time.zone {name:?} is not an IANA time zone"))
+        let name = self
+            .zone
+            .as_deref()
+            .ok_or("time.zone is missing: the format is local time")?;
+        name.parse()
+            .map_err(|_| format!("time.zone {name:?} is not an IANA time zone"))
     }
 
     fn spacing(&self) -> Result<Kind, String> {
@@ -79,7 +90,10 @@ impl TimeSpec {
         let start = DateTime::parse_from_rfc3339(start)
             .map_err(|error| format!("time.start {start:?}: {error}"))?;
         let step_ms = self.step_ms.ok_or("time.step_ms is missing")?;
-        Ok(Kind::Spaced { start_ms: start.timestamp_millis(), step_ms })
+        Ok(Kind::Spaced {
+            start_ms: start.timestamp_millis(),
+            step_ms,
+        })
     }
 
     pub(super) fn resolve(&self, columns: &Columns) -> Result<TimePlan, UnknownColumn> {
@@ -89,7 +103,11 @@ impl TimeSpec {
         };
         let column = columns.find(name)?;
         let form = self.form().expect(checked);
-        Ok(TimePlan(Kind::Recorded { column, name: name.clone(), form }))
+        Ok(TimePlan(Kind::Recorded {
+            column,
+            name: name.clone(),
+            form,
+        }))
     }
 }
 
@@ -121,9 +139,9 @@ impl Form {
         match self {
             Self::EpochSeconds => epoch(text, 1000.0),
             Self::EpochMillis => epoch(text, 1.0),
-            Self::Rfc3339 => {
-                DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_millis()).map_err(|_| NO_TIME)
-            }
+            Self::Rfc3339 => DateTime::parse_from_rfc3339(text)
+                .map(|time| time.timestamp_millis())
+                .map_err(|_| NO_TIME),
             Self::Local(pattern, zone) => {
                 let local = NaiveDateTime::parse_from_str(text, pattern).map_err(|_| NO_TIME)?;
                 instant(*zone, local)
@@ -133,7 +151,10 @@ impl Form {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked before"
+)]
 fn epoch(text: &str, scale: f64) -> Result<i64, &'static str> {
     let time_ms = text.parse::<f64>().map_err(|_| NO_TIME)? * scale;
     match time_ms.abs() <= 1e15 {
@@ -151,10 +172,16 @@ fn instant(zone: Tz, local: NaiveDateTime) -> Result<i64, &'static str> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a month has 2.7e9 ms")]
-#[expect(clippy::cast_possible_truncation, reason = "a fraction of a month fits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a fraction of a month fits"
+)]
 fn month(text: &str, zone: Tz, fraction: f64) -> Result<i64, &'static str> {
-    let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| NO_TIME)?;
-    let next = first.checked_add_months(chrono::Months::new(1)).ok_or(NO_TIME)?;
+    let first =
+        NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| NO_TIME)?;
+    let next = first
+        .checked_add_months(chrono::Months::new(1))
+        .ok_or(NO_TIME)?;
     let midnight = |day: NaiveDate| instant(zone, day.and_time(chrono::NaiveTime::MIN));
     let (start_ms, end_ms) = (midnight(first)?, midnight(next)?);
     Ok(start_ms + (((end_ms - start_ms) as f64) * fraction) as i64)
@@ -178,9 +205,15 @@ mod tests {
     #[test]
     fn local_times_are_read_in_their_zone() {
         let dakar = form("%Y.%m.%d_%H.%M.%S", "Africa/Dakar");
-        assert_eq!(dakar.read("2025.07.18_22.11.08", 0.0), Ok(1_752_876_668_000));
+        assert_eq!(
+            dakar.read("2025.07.18_22.11.08", 0.0),
+            Ok(1_752_876_668_000)
+        );
         let tehran = form("%Y.%m.%d_%H.%M.%S", "Asia/Tehran");
-        assert_eq!(tehran.read("2025.07.18_22.11.08", 0.0), Ok(1_752_876_668_000 - 12_600_000));
+        assert_eq!(
+            tehran.read("2025.07.18_22.11.08", 0.0),
+            Ok(1_752_876_668_000 - 12_600_000)
+        );
         assert_eq!(dakar.read("2025-07-18", 0.0), Err(NO_TIME));
     }
 
@@ -196,15 +229,23 @@ mod tests {
         let india = form("month", "Asia/Kolkata");
         let start = 1_522_521_000_000; // 2018-04-01T00:00+05:30
         assert_eq!(india.read("2018-04", 0.0), Ok(start));
-        let last = india.read("2018-04", 0.999_999_999_9).expect("the month is a month");
+        let last = india
+            .read("2018-04", 0.999_999_999_9)
+            .expect("the month is a month");
         assert!((start..start + 30 * 86_400_000).contains(&last));
         assert!(india.read("2018-13", 0.5).is_err());
     }
 
     #[test]
     fn epochs_keep_their_milliseconds() {
-        assert_eq!(form("epoch_s", "UTC").read("1659662197.25", 0.0), Ok(1_659_662_197_250));
-        assert_eq!(form("epoch_ms", "UTC").read("1749227331837", 0.0), Ok(1_749_227_331_837));
+        assert_eq!(
+            form("epoch_s", "UTC").read("1659662197.25", 0.0),
+            Ok(1_659_662_197_250)
+        );
+        assert_eq!(
+            form("epoch_ms", "UTC").read("1749227331837", 0.0),
+            Ok(1_749_227_331_837)
+        );
         assert!(form("epoch_ms", "UTC").read("NaN", 0.0).is_err());
     }
 }

@@ -62,32 +62,41 @@ impl State {
         self.draw_next_sale(at_ms);
         context.counts.sales += 1;
         let terminal = &context.world.terminals[self.index as usize];
-        let qr_share = context.world.plants_at(terminal, at_ms).map(|(_, effect)| match effect {
-            Effect::Branch { qr_share, .. } => *qr_share,
-            _ => 0.0,
-        });
+        let qr_share = context
+            .world
+            .plants_at(terminal, at_ms)
+            .map(|(_, effect)| match effect {
+                Effect::Branch { qr_share, .. } => *qr_share,
+                _ => 0.0,
+            });
         let qr_share = qr_share.fold(0.0, f64::max);
         let number = self.attempts;
         self.attempts += 1;
         let sale = Sale::draw(&mut self.dice, context.world.code_profile, qr_share);
-        self.attempt(context, Attempt {
-            at_ms,
-            number,
-            retry_no: 0,
-            sale,
-        });
+        self.attempt(
+            context,
+            Attempt {
+                at_ms,
+                number,
+                retry_no: 0,
+                sale,
+            },
+        );
     }
 
     pub(super) fn retry(&mut self, context: &mut Context<'_>, at_ms: i64) {
         self.retry_ms = NEVER;
         if let Some(sale) = self.retry.sale.take() {
             let (number, retry_no) = (self.retry.attempt, self.retry.retry_no);
-            self.attempt(context, Attempt {
-                at_ms,
-                number,
-                retry_no,
-                sale,
-            });
+            self.attempt(
+                context,
+                Attempt {
+                    at_ms,
+                    number,
+                    retry_no,
+                    sale,
+                },
+            );
         }
     }
 
@@ -121,7 +130,10 @@ impl State {
         if self.dice.chance(ORDINARY_DECLINES) {
             let nth = self.dice.weighted(context.ordinary_weights.iter().copied());
             let answer = &ordinary_answers(profile)[nth].0;
-            return Fate::Refused { answer, plant: None };
+            return Fate::Refused {
+                answer,
+                plant: None,
+            };
         }
         if profile == CodeProfile::Unionpay && self.dice.chance(DEFECTS) {
             return Fate::Defect;
@@ -130,7 +142,12 @@ impl State {
     }
 
     /// Draws each way to break in turn.
-    fn broken(&mut self, context: &Context<'_>, terminal: &Terminal, attempt: Attempt) -> Option<Fate> {
+    fn broken(
+        &mut self,
+        context: &Context<'_>,
+        terminal: &Terminal,
+        attempt: Attempt,
+    ) -> Option<Fate> {
         let cellular = terminal.access == Access::Cellular;
         if cellular && self.is_out_of_service(attempt.at_ms) {
             let plant = match self.outage_plant {
@@ -139,8 +156,16 @@ impl State {
             };
             return Some(self.unanswered(Fault::NoService, self.outage_cause, plant));
         }
-        let radio = if cellular { f64::from(self.radio_failure) * 0.5 } else { FIXED_ACCESS_FAILURE };
-        let radio = if attempt.sale.is_qr() { radio * QR_FAILURE_FACTOR } else { radio };
+        let radio = if cellular {
+            f64::from(self.radio_failure) * 0.5
+        } else {
+            FIXED_ACCESS_FAILURE
+        };
+        let radio = if attempt.sale.is_qr() {
+            radio * QR_FAILURE_FACTOR
+        } else {
+            radio
+        };
         if self.dice.chance(radio) {
             return Some(self.radio_break(context, terminal, attempt, cellular));
         }
@@ -159,7 +184,11 @@ impl State {
             return self.unanswered(Fault::FixedAccess, CauseClass::TechnicalFault, None);
         }
         let planted = self.dice.chance(f64::from(self.planted_failure_share));
-        let cause = if planted { CauseClass::Geography } else { CauseClass::Signal };
+        let cause = if planted {
+            CauseClass::Geography
+        } else {
+            CauseClass::Signal
+        };
         let plant = attenuating(context, terminal, attempt.at_ms, cause);
         self.unanswered(Fault::Radio, cause, plant)
     }
@@ -178,7 +207,9 @@ impl State {
                     (added.min(0.95), Fault::Device, CauseClass::Device)
                 }
                 Effect::HostDown { share } => (*share, Fault::Host, CauseClass::TechnicalFault),
-                Effect::Release { share, .. } => (*share, Fault::Release, CauseClass::TechnicalFault),
+                Effect::Release { share, .. } => {
+                    (*share, Fault::Release, CauseClass::TechnicalFault)
+                }
                 _ => continue,
             };
             if probability > 0.0 && self.dice.chance(probability) {
@@ -196,12 +227,22 @@ impl State {
         }
     }
 
-    fn refused(&mut self, context: &Context<'_>, terminal: &Terminal, attempt: Attempt) -> Option<Fate> {
+    fn refused(
+        &mut self,
+        context: &Context<'_>,
+        terminal: &Terminal,
+        attempt: Attempt,
+    ) -> Option<Fate> {
         for (at, effect) in context.world.plants_at(terminal, attempt.at_ms) {
             let (refusal, share) = match effect {
                 Effect::Moved { refusal_share, .. } => (Refusal::Moved, *refusal_share),
-                Effect::Refused { refusal, share, card_type } => {
-                    let concerned = card_type.is_none() || card_type.as_deref() == attempt.sale.card_type();
+                Effect::Refused {
+                    refusal,
+                    share,
+                    card_type,
+                } => {
+                    let concerned =
+                        card_type.is_none() || card_type.as_deref() == attempt.sale.card_type();
                     (*refusal, if concerned { *share } else { 0.0 })
                 }
                 _ => continue,
@@ -209,7 +250,8 @@ impl State {
             if share > 0.0 && self.dice.chance(share) {
                 let answers = refusal_answers(refusal, context.world.code_profile);
                 let merchant = u64::from(terminal.merchant);
-                let nth = dice::hash(&[context.world.seed, 0xc0de, merchant]) % answers.len() as u64;
+                let nth =
+                    dice::hash(&[context.world.seed, 0xc0de, merchant]) % answers.len() as u64;
                 return Some(Fate::Refused {
                     answer: &answers[nth as usize],
                     plant: Some(at),
@@ -254,9 +296,8 @@ impl State {
     ) {
         context.out_of_range_by_cause[cause as usize] += 1;
         let model = context.world.terminals[self.index as usize].model();
-        let offline = model.offline_limit
-            && attempt.sale.may_go_offline()
-            && self.dice.chance(OFFLINE_SHARE);
+        let offline =
+            model.offline_limit && attempt.sale.may_go_offline() && self.dice.chance(OFFLINE_SHARE);
         let refused_by_card = attempt.sale.is_chip() && self.dice.chance(OFFLINE_DECLINED_SHARE);
         let (outcome, answer) = if offline {
             context.counts.offline_approved += 1;
@@ -265,7 +306,10 @@ impl State {
         } else {
             context.counts.no_answer += 1;
             self.counters.no_answer += 1;
-            (Outcome::NoAnswer, refused_by_card.then_some(&OFFLINE_DECLINED))
+            (
+                Outcome::NoAnswer,
+                refused_by_card.then_some(&OFFLINE_DECLINED),
+            )
         };
         let row = DeclineRow {
             answer,
@@ -284,9 +328,16 @@ impl State {
     }
 
     /// The host may have booked the sale: the terminal takes it back.
-    fn reverse(&mut self, context: &mut Context<'_>, attempt: Attempt, broken: Break, row: DeclineRow) {
+    fn reverse(
+        &mut self,
+        context: &mut Context<'_>,
+        attempt: Attempt,
+        broken: Break,
+        row: DeclineRow,
+    ) {
         context.counts.reversals += 1;
-        let at_ms = attempt.at_ms + i64::from(broken.latency_ms) + 1_000 + self.dice.index(4_000) as i64;
+        let at_ms =
+            attempt.at_ms + i64::from(broken.latency_ms) + 1_000 + self.dice.index(4_000) as i64;
         let latency_ms = latency_ms(&mut self.dice);
         let row = DeclineRow {
             phase: None,
@@ -342,7 +393,11 @@ impl State {
             return None;
         }
         // Without service the last reading is the one before service was lost.
-        let gone_ms = if self.is_out_of_service(at_ms) { at_ms - self.outage_start_ms } else { 0 };
+        let gone_ms = if self.is_out_of_service(at_ms) {
+            at_ms - self.outage_start_ms
+        } else {
+            0
+        };
         let age_s = gone_ms / 1_000 + self.dice.index(75) as i64;
         let now = self.conditions_at(at_ms);
         let dbm = measure::quoted_strength(&mut self.dice, terminal.model(), terminal.rat, now)?;
@@ -353,8 +408,19 @@ impl State {
         })
     }
 
-    fn emit_decline(&mut self, context: &mut Context<'_>, at_ms: i64, latency_ms: u32, row: DeclineRow) {
-        self.emit(context, at_ms, at_ms + i64::from(latency_ms), Payload::Decline(row));
+    fn emit_decline(
+        &mut self,
+        context: &mut Context<'_>,
+        at_ms: i64,
+        latency_ms: u32,
+        row: DeclineRow,
+    ) {
+        self.emit(
+            context,
+            at_ms,
+            at_ms + i64::from(latency_ms),
+            Payload::Decline(row),
+        );
     }
 }
 
@@ -399,7 +465,9 @@ fn attenuating(
         Effect::Branch { attenuation_db, .. } => *attenuation_db > 0.0,
         _ => false,
     };
-    holding.find(|(_, effect)| weakens(effect)).map(|(at, _)| at)
+    holding
+        .find(|(_, effect)| weakens(effect))
+        .map(|(at, _)| at)
 }
 
 fn latency_ms(dice: &mut Dice) -> u32 {

@@ -32,7 +32,8 @@ impl State {
         let terminal = &world.terminals[self.index as usize];
         let kind = world.merchant_of(terminal).kind;
         let local_ms = at_ms + context.zone_offsets_ms[usize::from(terminal.time_zone)];
-        let hour_of_week = ((local_ms.div_euclid(HOUR_MS) + HOURS_BEFORE_1970).rem_euclid(168)) as usize;
+        let hour_of_week =
+            ((local_ms.div_euclid(HOUR_MS) + HOURS_BEFORE_1970).rem_euclid(168)) as usize;
         self.apply_plants(context, terminal, at_ms);
         self.switch_power(terminal, kind, hour_of_week, at_ms);
         if !self.powered {
@@ -52,7 +53,10 @@ impl State {
     pub(super) fn draw_next_sale(&mut self, after_ms: i64) {
         self.next_sale_ms = NEVER;
         if self.sales_per_ms > 0.0 {
-            let wait_ms = self.dice.exponential(1.0 / self.sales_per_ms).min(DAY_MS as f64);
+            let wait_ms = self
+                .dice
+                .exponential(1.0 / self.sales_per_ms)
+                .min(DAY_MS as f64);
             let sale_ms = after_ms + wait_ms as i64;
             if sale_ms < self.next_hour_ms {
                 self.next_sale_ms = sale_ms;
@@ -109,18 +113,23 @@ impl State {
         let world = context.world;
         let place = &world.terminals[self.place as usize];
         let load = f64::from(load);
-        let weather_db = 1.2 * dice::normal(dice::hash(&[
-            world.seed,
-            u64::from(self.index),
-            at_ms.div_euclid(HOUR_MS) as u64,
-        ]));
+        let weather_db = 1.2
+            * dice::normal(dice::hash(&[
+                world.seed,
+                u64::from(self.index),
+                at_ms.div_euclid(HOUR_MS) as u64,
+            ]));
         let sound_dbm = f64::from(place.levels[usize::from(terminal.carrier)]) / 10.0 + weather_db;
         let other_dbm = f64::from(place.other_level) / 10.0;
         let weakened_db = world.attenuation_db(terminal, terminal.carrier, at_ms);
         let failure = |dimmed_db: f64| {
             let level_dbm = sound_dbm - dimmed_db;
             let sinr = sinr_db(level_dbm, other_dbm - dimmed_db, load);
-            (level_dbm, sinr, failure_probability(terminal.rat, level_dbm, sinr, load))
+            (
+                level_dbm,
+                sinr,
+                failure_probability(terminal.rat, level_dbm, sinr, load),
+            )
         };
         let (level_dbm, sinr, probability) = failure(weakened_db);
         let (_, _, sound_probability) = failure(0.0);
@@ -148,9 +157,16 @@ impl State {
         let per_hour = absent_share / (1.0 - absent_share) * HOUR_MS as f64 / ABSENCE_MS;
         if self.dice.chance(1.0 - (-per_hour).exp()) {
             let start_ms = at_ms + (self.dice.unit() * HOUR_MS as f64) as i64;
-            let length_ms = self.dice.exponential(ABSENCE_MS).clamp(5_000.0, 4.0 * HOUR_MS as f64);
+            let length_ms = self
+                .dice
+                .exponential(ABSENCE_MS)
+                .clamp(5_000.0, 4.0 * HOUR_MS as f64);
             let planted = self.dice.chance(f64::from(self.planted_failure_share));
-            let cause = if planted { CauseClass::Geography } else { CauseClass::Signal };
+            let cause = if planted {
+                CauseClass::Geography
+            } else {
+                CauseClass::Signal
+            };
             self.begin_absence(start_ms, start_ms + length_ms as i64, cause);
         }
     }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float32Builder, Float64Builder, Int32Builder, Int64Builder, ListArray,
-    StringBuilder, StructArray, TimestampMillisecondBuilder,
+    ArrayRef, Float32Builder, Float64Builder, Int32Builder, Int64Builder, ListArray, StringBuilder,
+    StructArray, TimestampMillisecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
@@ -84,13 +84,19 @@ impl CommonColumns {
     fn push_identity(&mut self, world: &World, row: &Row) {
         let mut text = [0; Hyphenated::LENGTH];
         let id = event_id(world.seed, row);
-        self.event_id.append_value(id.hyphenated().encode_lower(&mut text));
+        self.event_id
+            .append_value(id.hyphenated().encode_lower(&mut text));
         numbered(&mut self.terminal_id, &world.country, "-", row.terminal);
         let clock_ms = i64::from(row.clock_ms);
         self.event_time.append_value(row.event_ms + clock_ms);
         self.sent_time.append_value(row.sent_ms + clock_ms);
         self.seq.append_value(i64::from(row.seq));
-        let boot = dice::hash(&[world.seed, 0xb007, u64::from(row.terminal), u64::from(row.boot)]);
+        let boot = dice::hash(&[
+            world.seed,
+            0xb007,
+            u64::from(row.terminal),
+            u64::from(row.boot),
+        ]);
         write!(self.boot_id, "b{:08x}", boot as u32).expect("writing to memory does not fail");
         self.boot_id.append_value("");
     }
@@ -99,7 +105,8 @@ impl CommonColumns {
         self.model.append_value(terminal.model().name);
         self.firmware.append_value(terminal.firmware());
         self.app_version.append_value(app_version(world, row));
-        self.acquirer_id.append_value(&world.acquirer_of(terminal).id);
+        self.acquirer_id
+            .append_value(&world.acquirer_of(terminal).id);
         self.host_id.append_value(world.host_of(terminal));
         numbered(&mut self.merchant_id, "M", "", terminal.merchant);
     }
@@ -108,8 +115,10 @@ impl CommonColumns {
         let position = declared_position(world, row, terminal);
         self.lat.append_option(position.map(|(lat, _, _)| lat));
         self.lon.append_option(position.map(|(_, lon, _)| lon));
-        self.datum.append_option(position.map(|_| terminal.datum.as_str()));
-        self.accuracy_m.append_option(position.map(|(_, _, accuracy_m)| accuracy_m));
+        self.datum
+            .append_option(position.map(|_| terminal.datum.as_str()));
+        self.accuracy_m
+            .append_option(position.map(|(_, _, accuracy_m)| accuracy_m));
         let source = position_source(terminal.model().position);
         self.position_source.append_option(source);
     }
@@ -148,7 +157,9 @@ fn numbered(column: &mut StringBuilder, prefix: &str, hyphen: &str, number: u32)
     }
     let digits = std::str::from_utf8(&digits).expect("digits are ASCII");
     for part in [prefix, hyphen, digits] {
-        column.write_str(part).expect("writing to memory does not fail");
+        column
+            .write_str(part)
+            .expect("writing to memory does not fail");
     }
     column.append_value("");
 }
@@ -170,7 +181,9 @@ pub struct NeighbourColumns {
 impl NeighbourColumns {
     pub fn new(rows: usize) -> Self {
         let schema = EventKind::Signal.wire_schema();
-        let column = schema.field_with_name("neighbours").expect("the contract has neighbours");
+        let column = schema
+            .field_with_name("neighbours")
+            .expect("the contract has neighbours");
         let DataType::List(item) = column.data_type() else {
             panic!("neighbours are a list");
         };
@@ -201,7 +214,8 @@ impl NeighbourColumns {
             let (_, arfcn) = band(signal.rat, terminal.dense);
             let dbm = f64::from(*level) / 10.0 + strength_offset_db(signal.rat);
             self.rat.append_value(signal.rat.as_str());
-            self.plmn.append_value(&world.carriers[usize::from(*carrier)].plmn);
+            self.plmn
+                .append_value(&world.carriers[usize::from(*carrier)].plmn);
             self.radio_cell_id.append_value(cell.id);
             self.pci.append_option(cell.pci);
             self.arfcn.append_value(arfcn + i32::from(*carrier));

@@ -1,0 +1,156 @@
+//! Registry rows in the lake: replaced or merged in one commit.
+
+use std::collections::BTreeSet;
+
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ::parquet::errors::ParquetError;
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
+use deltalake_core::kernel::{Action, Remove};
+use deltalake_core::protocol::SaveMode;
+use deltalake_core::{DeltaTableError, ObjectStoreError, Path};
+use futures::{StreamExt, TryStreamExt};
+use schemas::Table;
+use schemas::lake::DEFAULT_PARTITION_RESOLUTION;
+
+use super::{Ids, LoadMode, RegistryTable};
+use crate::sink::parquet;
+use crate::sink::table::{LakeTable, TableError};
+
+/// Returns the ids of the lake's merchants; `None` where it has none, so that nothing can be missing.
+pub(super) async fn merchant_ids(lake: &str) -> Result<Option<Ids>, TableError> {
+    let merchants = Existing::open(lake, RegistryTable::Merchants).await?;
+    let ids = merchants.ids();
+    Ok((!ids.is_empty()).then_some(ids))
+}
+
+/// Writes the rows and returns how many the table then has.
+pub(super) async fn write(
+    lake: &str,
+    table: RegistryTable,
+    rows: RecordBatch,
+    mode: LoadMode,
+) -> Result<u64, TableError> {
+    let mut existing = Existing::open(lake, table).await?;
+    let rows = match mode {
+        LoadMode::Replace => rows,
+        LoadMode::Merge => existing.merged(&rows)?,
+    };
+    let kind = table.table();
+    let sorted = parquet::sort(kind, &rows).map_err(|error| unencodable(kind, error))?;
+    let adds = parquet::write(&existing.lake, &sorted).await?;
+    let mut actions: Vec<Action> = existing.files.into_iter().map(Action::Remove).collect();
+    actions.extend(adds.into_iter().map(Action::Add));
+    let metadata = vec![(
+        "notspotLoad".to_owned(),
+        format!("{mode:?}").to_lowercase().into(),
+    )];
+    let committed = existing
+        .lake
+        .commit(actions, Vec::new(), metadata, SaveMode::Overwrite)
+        .await;
+    committed.map_err(|source| existing.lake.log_error(source))?;
+    Ok(sorted.num_rows() as u64)
+}
+
+fn unencodable(table: Table, error: arrow::error::ArrowError) -> TableError {
+    TableError::Encode {
+        table,
+        source: ParquetError::from(error),
+    }
+}
+
+/// A registry table as it is, with its rows and what the log needs to take its files away.
+pub(super) struct Existing {
+    lake: LakeTable,
+    table: RegistryTable,
+    files: Vec<Remove>,
+    pub(super) rows: Vec<RecordBatch>,
+}
+
+impl Existing {
+    pub(super) async fn open(lake: &str, table: RegistryTable) -> Result<Self, TableError> {
+        let lake =
+            LakeTable::open_or_create(lake, table.table(), DEFAULT_PARTITION_RESOLUTION).await?;
+        let (mut files, mut rows) = (Vec::new(), Vec::new());
+        for (path, remove) in Self::files(&lake).await? {
+            rows.extend(Self::read(&lake, &path).await?);
+            files.push(remove);
+        }
+        Ok(Self {
+            lake,
+            table,
+            files,
+            rows,
+        })
+    }
+
+    async fn files(lake: &LakeTable) -> Result<Vec<(Path, Remove)>, TableError> {
+        let failed = |source| lake.log_error(source);
+        let state = lake.delta.snapshot().map_err(failed)?;
+        let log_store = lake.log_store();
+        let views = state.snapshot().file_views(log_store.as_ref(), None);
+        let files = views.map_ok(|view| (view.object_store_path(), view.remove_action(true)));
+        files.boxed().try_collect().await.map_err(failed)
+    }
+
+    async fn read(lake: &LakeTable, path: &Path) -> Result<Vec<RecordBatch>, TableError> {
+        let unstored = |error: ObjectStoreError| lake.log_error(DeltaTableError::from(error));
+        let answer = lake.store().get(path).await.map_err(unstored)?;
+        let bytes = answer.bytes().await.map_err(unstored)?;
+        let unreadable = |error: ParquetError| lake.log_error(DeltaTableError::from(error));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .and_then(ParquetRecordBatchReaderBuilder::build)
+            .map_err(unreadable)?;
+        let schema = lake.table.schema();
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        reader
+            .map(|batch| batch.and_then(|batch| by_name(&batch, &names)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable(ParquetError::from(error)))
+    }
+
+    fn ids(&self) -> Ids {
+        let columns = self.rows.iter().map(|batch| &batch[self.table.id_column()]);
+        columns
+            .flat_map(|ids| ids.as_string::<i32>().iter().flatten())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Returns the table's rows whose id is not among the new ones, and the new ones.
+    fn merged(&self, new: &RecordBatch) -> Result<RecordBatch, TableError> {
+        let column = self.table.id_column();
+        let replaced: BTreeSet<&str> = new[column].as_string::<i32>().iter().flatten().collect();
+        let table = self.table.table();
+        let schema = table.schema();
+        let stays = |batch: &RecordBatch| {
+            let ids = batch[column].as_string::<i32>();
+            let mask: BooleanArray = ids
+                .iter()
+                .map(|id| Some(!id.is_some_and(|id| replaced.contains(id))))
+                .collect();
+            filter_record_batch(batch, &mask)
+        };
+        let mut batches: Vec<RecordBatch> = self
+            .rows
+            .iter()
+            .map(|batch| stays(batch)?.with_schema(schema.clone()))
+            .collect::<Result<_, _>>()
+            .map_err(|error| unencodable(table, error))?;
+        batches.push(new.clone());
+        concat_batches(&schema, &batches).map_err(|error| unencodable(table, error))
+    }
+}
+
+fn by_name(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let columns: Vec<usize> = names
+        .iter()
+        .map(|name| batch.schema().index_of(name))
+        .collect::<Result<_, _>>()?;
+    batch.project(&columns)
+}
