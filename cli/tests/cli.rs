@@ -1,0 +1,10 @@
+//! The built program as people meet it: help, errors, the demo, its map in a browser.
+
+mod demo;
+mod errors;
+mod help;
+mod map;
+mod registry;
+mod replay;
+mod shell;
+mod support;
