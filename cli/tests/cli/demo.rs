@@ -9,10 +9,25 @@ fn every_message_sent_is_in_the_lake() {
     let screen = &demo().screen;
     assert_eq!(screen.matches("adds up").count(), 3, "{screen}");
     assert!(!screen.contains("DOES NOT ADD UP"), "{screen}");
-    let key: Value = serde_json::from_str(&std::fs::read_to_string(demo().path("answer-key.json")).expect("a key")).expect("JSON");
+    let key: Value = serde_json::from_str(
+        &std::fs::read_to_string(demo().path("answer-key.json")).expect("a key"),
+    )
+    .expect("JSON");
     let sql = "select (select count(*) from lake.heartbeats) as heartbeats, (select count(*) from lake.signal_readings) as signals, \
                (select count(*) from lake.declines) as declines";
-    let rows: Value = serde_json::from_str(&run(&["sql", "--lake", &demo().lake(), "-c", sql, "--format", "json"]).done()).expect("JSON");
+    let rows: Value = serde_json::from_str(
+        &run(&[
+            "sql",
+            "--lake",
+            &demo().lake(),
+            "-c",
+            sql,
+            "--format",
+            "json",
+        ])
+        .done(),
+    )
+    .expect("JSON");
     for kind in ["heartbeats", "signals", "declines"] {
         assert_eq!(rows[0][kind], key["counts"][kind], "{kind}");
         assert!(rows[0][kind].as_u64().expect("a count") > 1_000, "{kind}");
@@ -22,18 +37,42 @@ fn every_message_sent_is_in_the_lake() {
 #[test]
 fn the_screen_says_that_the_broker_is_a_mock_and_what_to_run_next() {
     let screen = &demo().screen;
-    assert!(screen.contains("a mock inside this program") && screen.contains("--brokers takes a real one"), "{screen}");
+    assert!(
+        screen.contains("a mock inside this program")
+            && screen.contains("--brokers takes a real one"),
+        "{screen}"
+    );
     let next = screen.split("Next:").nth(1).expect("what to run next");
-    assert!(next.contains(&format!("notspot sql --lake {}", demo().lake())), "{next}");
+    assert!(
+        next.contains(&format!("notspot sql --lake {}", demo().lake())),
+        "{next}"
+    );
 }
 
 #[test]
 fn the_folder_holds_every_report_the_key_and_the_map() {
-    for report in ["coverage", "device-models", "carriers", "silent-terminals", "data-quality", "planted-and-found"] {
-        let json = std::fs::read_to_string(demo().path("reports").join(format!("{report}.json"))).expect("a report");
+    for report in [
+        "coverage",
+        "device-models",
+        "carriers",
+        "silent-terminals",
+        "data-quality",
+        "planted-and-found",
+    ] {
+        let json = std::fs::read_to_string(demo().path("reports").join(format!("{report}.json")))
+            .expect("a report");
         let rows: Value = serde_json::from_str(&json).expect("JSON");
-        assert!(rows.as_array().is_some_and(|rows| !rows.is_empty()), "{report}");
-        assert!(demo().path("reports").join(format!("{report}.csv")).is_file(), "{report}");
+        assert!(
+            rows.as_array().is_some_and(|rows| !rows.is_empty()),
+            "{report}"
+        );
+        assert!(
+            demo()
+                .path("reports")
+                .join(format!("{report}.csv"))
+                .is_file(),
+            "{report}"
+        );
     }
     assert!(demo().path("map.html").is_file());
     assert!(demo().path("registry").join("terminals.csv").is_file());
@@ -41,36 +80,65 @@ fn the_folder_holds_every_report_the_key_and_the_map() {
 
 #[test]
 fn a_planted_weak_zone_is_found_at_the_top_of_its_carriers_cells() {
-    let findings = std::fs::read_to_string(demo().path("reports/planted-and-found.json")).expect("findings");
+    let findings =
+        std::fs::read_to_string(demo().path("reports/planted-and-found.json")).expect("findings");
     let findings: Value = serde_json::from_str(&findings).expect("JSON");
-    let zones: Vec<&Value> =
-        findings.as_array().expect("a list").iter().filter(|finding| finding["kind"] == "weak_zone").collect();
+    let zones: Vec<&Value> = findings
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|finding| finding["kind"] == "weak_zone")
+        .collect();
     assert!(!zones.is_empty());
     for zone in zones {
         assert_eq!(zone["stands_out"], true, "{zone}");
-        let rank = zone["found"]["row"]["rank"].as_i64().unwrap_or_else(|| panic!("not found: {zone}"));
+        let rank = zone["found"]["row"]["rank"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("not found: {zone}"));
         assert!(rank <= 5, "{zone}");
     }
 }
 
 #[test]
 fn what_no_report_separates_is_said_to_be_later() {
-    let findings = std::fs::read_to_string(demo().path("reports/planted-and-found.json")).expect("findings");
+    let findings =
+        std::fs::read_to_string(demo().path("reports/planted-and-found.json")).expect("findings");
     let findings: Value = serde_json::from_str(&findings).expect("JSON");
-    let later = findings.as_array().expect("a list").iter().filter(|finding| !finding["found"]["not_yet"].is_null());
+    let later = findings
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|finding| !finding["found"]["not_yet"].is_null());
     let later = later.count();
     assert!(later > 0);
-    assert!(demo().screen.contains(&format!("({later} of ")), "{}", demo().screen);
+    assert!(
+        demo().screen.contains(&format!("({later} of ")),
+        "{}",
+        demo().screen
+    );
 }
 
 #[test]
 fn reports_of_the_lake_come_in_every_format() {
     let lake = demo().lake();
-    let csv = run(&["report", "coverage", "top=3", "--lake", &lake, "--format", "csv"]).done();
+    let csv = run(&[
+        "report", "coverage", "top=3", "--lake", &lake, "--format", "csv",
+    ])
+    .done();
     assert_eq!(csv.lines().count(), 4, "{csv}");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("coverage.parquet");
-    run(&["report", "coverage", "--set", "top=3", "--lake", &lake, "-o", text(&file)]).done();
+    run(&[
+        "report",
+        "coverage",
+        "--set",
+        "top=3",
+        "--lake",
+        &lake,
+        "-o",
+        text(&file),
+    ])
+    .done();
     let parquet = std::fs::read(&file).expect("a file");
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
     let table = run(&["report", "carriers", "--lake", &lake]).done();

@@ -7,7 +7,19 @@ fn a_simulation_repeats_itself_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str| {
         let out = folder.path().join(name);
-        run(&["simulate", "null", "--terminals", "50", "--days", "1", "--seed", "9", "--output", text(&out)]).done();
+        run(&[
+            "simulate",
+            "null",
+            "--terminals",
+            "50",
+            "--days",
+            "1",
+            "--seed",
+            "9",
+            "--output",
+            text(&out),
+        ])
+        .done();
         std::fs::read(out.join("terminal.heartbeat.ndjson")).expect("a file")
     };
     let first = write("one");

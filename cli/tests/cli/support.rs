@@ -24,7 +24,11 @@ impl Ran {
 
     /// Returns the standard output of a run that must have done its work.
     pub fn done(self) -> String {
-        assert_eq!(self.code, 0, "stderr: {}\nstdout: {}", self.stderr, self.stdout);
+        assert_eq!(
+            self.code, 0,
+            "stderr: {}\nstdout: {}",
+            self.stderr, self.stdout
+        );
         self.stdout
     }
 }

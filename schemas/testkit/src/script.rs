@@ -65,7 +65,10 @@ impl Script {
 
     /// Waits for the end of a script whose service has died.
     pub(crate) fn wait_for_end(mut self) -> Result<()> {
+        // Waiting would close the pipe first, which tells the script to stop and clear up.
+        let pipe = self.child.stdin.take();
         self.child.wait().context("cannot wait for the service")?;
+        drop(pipe);
         Ok(())
     }
 

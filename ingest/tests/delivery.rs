@@ -1,0 +1,254 @@
+//! Kafka to the lake on Apache Kafka: nothing lost, nothing twice, the bad alone quarantined.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use chrono::{DateTime, TimeZone, Utc};
+use ingest::config::{EventName, TopicConfig};
+use ingest::sink::table::table_url;
+use ingest::{Clock, IngestConfig, IngestError, Progress, Shutdown, Summary};
+use schemas::Table;
+use serde_json::json;
+use testkit::{Message, produce_all, shared_kafka, unique_name};
+
+fn clock() -> Clock {
+    let now: DateTime<Utc> = Utc
+        .with_ymd_and_hms(2026, 11, 24, 12, 0, 0)
+        .single()
+        .expect("a date");
+    Arc::new(move || now)
+}
+
+const EVENT_MS: i64 = 1_795_500_000_000;
+
+/// A lake of its own and a topic of its own, read to its end.
+struct Case {
+    lake: tempfile::TempDir,
+    topic: String,
+    config: IngestConfig,
+}
+
+impl Case {
+    fn new(partitions: i32) -> Self {
+        let lake = tempfile::tempdir().expect("a temporary folder");
+        let topic = unique_name("heartbeat");
+        let broker = shared_kafka();
+        broker.create_topic(&topic, partitions).expect("a topic");
+        let mut config = IngestConfig {
+            lake: lake.path().to_string_lossy().into_owned(),
+            group: unique_name("group"),
+            until_end: true,
+            ..IngestConfig::default()
+        };
+        config.kafka.brokers = broker.bootstrap().to_owned();
+        config.http.enabled = false;
+        let encoding = ingest::config::Encoding::Json;
+        let heartbeat = TopicConfig {
+            name: topic.clone(),
+            encoding,
+        };
+        config.topics = BTreeMap::from([(EventName::Heartbeat, heartbeat)]);
+        Self {
+            lake,
+            topic,
+            config,
+        }
+    }
+
+    fn produce(&self, messages: &[Message]) {
+        produce_all(shared_kafka().bootstrap(), &self.topic, messages).expect("acknowledged");
+    }
+
+    fn ingest(&self) -> Result<Summary, IngestError> {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let progress = Arc::new(Progress::default());
+        runtime.block_on(ingest::run(
+            self.config.clone(),
+            Shutdown::default(),
+            progress,
+            clock(),
+        ))
+    }
+
+    /// Reads a table through its log: files in the log, then their rows.
+    fn rows(&self, table: Table) -> Vec<RecordBatch> {
+        let lake = self.lake.path().to_string_lossy().into_owned();
+        let url = table_url(&lake, table).expect("a path");
+        let root = url.to_file_path().expect("a local lake");
+        files_in_log(&root)
+            .iter()
+            .flat_map(|file| read(&root.join(file)))
+            .collect()
+    }
+
+    fn offsets(&self, table: Table, place: &str) -> Vec<(String, i64)> {
+        let mut offsets = Vec::new();
+        for batch in self.rows(table) {
+            let of = batch.column_by_name("kafka_offset").expect("audit columns");
+            let of = of.as_primitive::<Int64Type>();
+            let partition = batch.column_by_name(place).expect("audit columns");
+            let partition = arrow::compute::cast(partition, &arrow::datatypes::DataType::Utf8);
+            let partition = partition.expect("numbers print");
+            let partition = partition.as_string::<i32>();
+            offsets.extend((0..batch.num_rows()).map(|row| {
+                let name = partition
+                    .value(row)
+                    .rsplit('/')
+                    .next()
+                    .expect("split is never empty");
+                (name.to_owned(), of.value(row))
+            }));
+        }
+        offsets.sort();
+        offsets
+    }
+}
+
+fn files_in_log(root: &Path) -> Vec<String> {
+    let mut versions: Vec<_> = std::fs::read_dir(root.join("_delta_log"))
+        .expect("a table has a log")
+        .map(|entry| entry.expect("a log can be listed").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .collect();
+    versions.sort();
+    let mut files = Vec::new();
+    for version in versions {
+        for line in std::fs::read_to_string(version)
+            .expect("a log can be read")
+            .lines()
+        {
+            let action: serde_json::Value = serde_json::from_str(line).expect("actions are JSON");
+            if let Some(path) = action["add"]["path"].as_str() {
+                files.push(path.to_owned());
+            }
+        }
+    }
+    files
+}
+
+fn read(file: &Path) -> Vec<RecordBatch> {
+    let file = std::fs::File::open(file).expect("files in the log exist");
+    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.build())
+        .expect("files in the log are Parquet")
+        .map(|batch| batch.expect("rows can be read"))
+        .collect()
+}
+
+fn heartbeat(terminal: &str, attempts: i64) -> Message {
+    let place = json!({"attempts": attempts, "lat": 48.85, "lon": 2.35, "datum": "WGS84"});
+    Message::json(
+        terminal,
+        &testkit::events::heartbeat(terminal, EVENT_MS, place),
+    )
+}
+
+#[test]
+fn every_offset_is_a_row_or_quarantined_exactly_once_over_restarts() {
+    let case = Case::new(3);
+    let mut expected = Vec::new();
+    for round in 0..3_i64 {
+        let messages: Vec<Message> = (0..90)
+            .map(|n| {
+                let message = match n % 10 {
+                    7 => Message::new("T", "not json"),
+                    _ => heartbeat(&format!("T{n}"), round),
+                };
+                message.to_partition(n % 3)
+            })
+            .collect();
+        case.produce(&messages);
+        let summary = case.ingest().expect("read to the end");
+        assert_eq!(
+            (summary.rows, summary.quarantined),
+            (81, 9),
+            "round {round}"
+        );
+        expected.extend(
+            (0..3).flat_map(|p: i64| (0..30).map(move |o| (p.to_string(), round * 30 + o))),
+        );
+    }
+    let mut found = case.offsets(Table::Heartbeats, "kafka_topic_partition");
+    let quarantined = case.offsets(Table::Quarantine, "kafka_partition");
+    assert_eq!((found.len(), quarantined.len()), (243, 27));
+    found.extend(quarantined);
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn values_arrive_as_sent_and_lie_in_their_partition() {
+    let case = Case::new(1);
+    case.produce(&[heartbeat("T1", 11), heartbeat("T2", 22)]);
+    case.ingest().expect("read to the end");
+    let root = case.lake.path().join("heartbeats");
+    for file in files_in_log(&root) {
+        assert!(
+            file.starts_with("event_date=2026-11-24/partition_cell=821fb7fffffffff/"),
+            "{file}"
+        );
+    }
+    let rows = testkit::batches::json_rows(&case.rows(Table::Heartbeats)).expect("rows as JSON");
+    let mut attempts: Vec<_> = rows
+        .iter()
+        .map(|row| (row["terminal_id"].to_string(), row["attempts"].as_i64()))
+        .collect();
+    attempts.sort();
+    assert_eq!(
+        attempts,
+        [("\"T1\"".into(), Some(11)), ("\"T2\"".into(), Some(22))]
+    );
+}
+
+#[test]
+fn nothing_new_means_no_new_commit() {
+    let case = Case::new(1);
+    case.produce(&[heartbeat("T1", 1)]);
+    case.ingest().expect("read to the end");
+    let again = case.ingest().expect("read to the end");
+    assert_eq!((again.consumed, again.commits), (0, 0));
+}
+
+#[test]
+fn a_missing_topic_and_an_unreachable_broker_are_named() {
+    let mut case = Case::new(1);
+    let gone = unique_name("gone");
+    case.config
+        .topics
+        .get_mut(&EventName::Heartbeat)
+        .expect("set above")
+        .name = gone.clone();
+    let error = case.ingest().expect_err("no such topic").to_string();
+    assert!(error.contains(&gone), "{error}");
+    case.config.kafka.brokers = "127.0.0.1:1".into();
+    case.config.kafka.connect_timeout = std::time::Duration::from_secs(2);
+    let error = case.ingest().expect_err("nobody listens").to_string();
+    assert!(error.contains("127.0.0.1:1"), "{error}");
+}
+
+#[test]
+fn a_lake_of_another_layout_is_refused() {
+    let case = Case::new(1);
+    case.produce(&[heartbeat("T1", 1)]);
+    case.ingest().expect("read to the end");
+    let first = case
+        .lake
+        .path()
+        .join("heartbeats/_delta_log/00000000000000000000.json");
+    let log = std::fs::read_to_string(&first).expect("a log");
+    let changed = log.replace(
+        "\"notspot.layoutVersion\":\"1\"",
+        "\"notspot.layoutVersion\":\"99\"",
+    );
+    assert_ne!(log, changed);
+    std::fs::write(&first, changed).expect("writable");
+    let error = case.ingest().expect_err("another layout").to_string();
+    assert!(error.contains("layout version 99"), "{error}");
+}
