@@ -29,6 +29,14 @@ require_java_and() {
         "or pass --brokers HOST:PORT to notspot"
 }
 
+# Fails unless VALUE, given with FLAG, is a whole number from 1 to LIMIT; empty is the default.
+check_number() {
+    local flag=$1 value=$2 limit=$3
+    [[ -z $value ]] && return
+    [[ $value =~ ^[1-9][0-9]{0,5}$ ]] && ((value <= limit)) ||
+        fail "$flag $value: expected a whole number from 1 to $limit"
+}
+
 port_is_taken() {
     (exec 4<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }

@@ -1,9 +1,7 @@
 //! A schema registry with the Confluent API: Apicurio Registry, in memory.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -17,7 +15,6 @@ use crate::script::Script;
 #[derive(Debug)]
 pub struct Registry {
     url: String,
-    folder: PathBuf,
     script: Option<Script>,
 }
 
@@ -38,18 +35,14 @@ impl Registry {
     /// When Java, Maven or the artifacts are missing, or the registry does not answer.
     pub fn start() -> Result<Self> {
         let folder = temporary_folder()?;
-        let (log, ready) = (folder.join("log"), folder.join("url"));
-        let text = |path: &PathBuf| {
-            path.to_str()
-                .map(str::to_owned)
-                .context("path is not UTF-8")
-        };
-        let arguments = ["--log", &text(&log)?, "--ready-file", &text(&ready)?];
+        let data = folder
+            .to_str()
+            .context("the temporary folder's name is not UTF-8")?;
+        let arguments = ["--data", data, "--remove-data"];
         let mut script = Script::spawn("registry", &arguments, &folder)?;
-        let url = script.wait_for(&ready)?;
+        let url = script.wait_for(&folder.join("registry"))?;
         Ok(Self {
             url,
-            folder,
             script: Some(script),
         })
     }
@@ -127,13 +120,5 @@ impl Registry {
             "registry answered {status} to {method} {path}: {body}"
         );
         Ok(serde_json::from_str(body)?)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.stop();
-        // A leftover log in the temporary folder is no reason to fail a test.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
