@@ -81,9 +81,7 @@ pub fn lenient_schema(kind: EventKind) -> SchemaRef {
 pub fn decode_json(kind: EventKind, payloads: &[&[u8]]) -> Result<Decoded, ArrowError> {
     let all: Vec<usize> = (0..payloads.len()).collect();
     let mut state = Assembly::new(kind);
-    state.decode(payloads, &all, &|messages| {
-        json::decode(kind, payloads, messages)
-    });
+    state.decode(&all, &|messages| json::decode(kind, payloads, messages));
     state.finish()
 }
 
@@ -116,7 +114,7 @@ pub fn decode_avro(
     }
     for (id, messages) in buckets {
         let writer = ids.get(id).expect("unknown ids were refused above");
-        state.decode(payloads, &messages, &|messages| {
+        state.decode(&messages, &|messages| {
             avro::decode(kind, id, writer, payloads, messages)
         });
     }
@@ -164,7 +162,7 @@ impl Assembly {
     }
 
     /// Decodes `messages` with a fresh decoder; on a fault decodes what lies around it anew.
-    fn decode(&mut self, payloads: &[&[u8]], messages: &[usize], decoder: &ChunkDecoder<'_>) {
+    fn decode(&mut self, messages: &[usize], decoder: &ChunkDecoder<'_>) {
         if messages.is_empty() {
             return;
         }
@@ -186,13 +184,13 @@ impl Assembly {
             .message
             .and_then(|bad| messages.iter().position(|m| *m == bad))
         {
-            self.decode(payloads, &messages[..at], decoder);
+            self.decode(&messages[..at], decoder);
             self.refuse(messages[at], failure.reason, failure.detail);
-            return self.decode(payloads, &messages[at + 1..], decoder);
+            return self.decode(&messages[at + 1..], decoder);
         }
         let (left, right) = messages.split_at(messages.len() / 2);
-        self.decode(payloads, left, decoder);
-        self.decode(payloads, right, decoder);
+        self.decode(left, decoder);
+        self.decode(right, decoder);
     }
 
     /// Brings columns to the wire types by name; both encodings leave here alike.

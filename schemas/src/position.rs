@@ -40,7 +40,7 @@ impl LatLon {
     ///
     /// ```
     /// let lima = schemas::LatLon::new(-12.05, -77.04)?;
-    /// assert_eq!(lima.cell_r9().to_string(), "898e62c02bbffff");
+    /// assert_eq!(lima.cell_r9().to_string(), "898e62c0cc3ffff");
     /// assert!(schemas::LatLon::new(91.0, 0.0).is_err());
     /// # Ok::<(), schemas::position::OffGlobe>(())
     /// ```

@@ -167,10 +167,7 @@ fn share_sql(questions: &[Question]) -> String {
             failure,
             ..
         } = question;
-        for (side, place_in) in [
-            ("in", format!("{inside}")),
-            ("out", format!("not {inside}")),
-        ] {
+        for (side, place_in) in [("in", inside.to_string()), ("out", format!("not {inside}"))] {
             let n = format!("{side}_{place}");
             let filter = format!("({among}) and {place_in}");
             attempts.push(format!(

@@ -1,5 +1,6 @@
 //! Events on their way out: payloads say what the batches say, in files and on a broker.
 
+#[expect(dead_code, reason = "the other tests use the rest")]
 mod common;
 
 use std::collections::HashMap;

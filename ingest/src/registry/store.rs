@@ -1,10 +1,11 @@
 //! Registry rows in the lake: replaced or merged in one commit.
 
+use deltalake_core::logstore::object_store::ObjectStoreExt;
 use std::collections::BTreeSet;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::errors::ParquetError;
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use deltalake_core::kernel::{Action, Remove};
 use deltalake_core::protocol::SaveMode;
