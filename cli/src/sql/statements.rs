@@ -42,9 +42,10 @@ fn is_blank(text: &str) -> bool {
         inside = step(inside, char, next);
         if opens_or_closes_comment(before, inside) {
             chars.next();
-        } else if before == Inside::Code && inside == Inside::Code && !char.is_whitespace() {
-            return false;
-        } else if matches!(inside, Inside::Quote(_)) {
+            continue;
+        }
+        let code = before == Inside::Code && inside == Inside::Code && !char.is_whitespace();
+        if code || matches!(inside, Inside::Quote(_)) {
             return false;
         }
     }
