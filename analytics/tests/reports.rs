@@ -28,7 +28,7 @@ fn merged(parts: [Value; 2]) -> Value {
     left
 }
 
-/// Heartbeats every hour; `t1` and `t2` in Paris, `t3` in Lyon, `t4` without a position.
+/// Heartbeats every hour, their counters as the failures but for one more of `t2`; `t1` and `t2` in Paris, `t3` in Lyon, `t4` without a position.
 fn heartbeats() -> Vec<Value> {
     let beat = |no, terminal, time: &str, place, model, seq, attempts: u32, no_answer: u32| {
         let counters = json!({"rat": "lte", "interval_s": 3600, "attempts": attempts,
@@ -41,7 +41,7 @@ fn heartbeats() -> Vec<Value> {
             merged([device(model, Some("208-01"), seq), counters]),
         )
     };
-    let mut copy = beat(3, "t2", "10:00:00", Some(PARIS), "M2", 1, 100, 13);
+    let mut copy = beat(3, "t2", "10:00:00", Some(PARIS), "M2", 1, 100, 14);
     copy["kafka_offset"] = json!(999);
     copy["ingest_time"] = json!("2026-11-23T12:00:00.000Z");
     vec![
@@ -49,7 +49,7 @@ fn heartbeats() -> Vec<Value> {
         beat(1, "t1", "10:00:00", Some(PARIS), "M1", 1, 100, 4),
         beat(2, "t1", "13:00:00", Some(PARIS), "M1", 5, 100, 2),
         // 100 attempts, sent twice.
-        beat(3, "t2", "10:00:00", Some(PARIS), "M2", 1, 100, 13),
+        beat(3, "t2", "10:00:00", Some(PARIS), "M2", 1, 100, 14),
         copy,
         // 200 attempts, regular.
         beat(4, "t3", "12:00:00", Some(LYON), "M1", 1, 100, 1),

@@ -28,8 +28,14 @@
 -- column weak_readings [count]: those too faint or too drowned for their RAT
 -- column weak_share [share]: weak_readings / readings
 -- column rsrp_p50_dbm [dBm]: median RSRP of lte, nr, nbiot and ltem readings (approximate)
-with per_terminal as (
-    select cell_r8, terminal_id, sum(attempts) as attempts, 0 as failures
+with events as (
+    select
+        cell_r8,
+        terminal_id,
+        attempts,
+        0 as failures,
+        cast(null as double) as rsrp_dbm,
+        cast(null as boolean) as is_weak
     from heartbeats
     where ($from is null or event_date >= $from)
         and ($to is null or event_date <= $to)
@@ -37,9 +43,8 @@ with per_terminal as (
         and ($rat is null or rat = $rat)
         and ($model is null or model = $model)
         and ($cell is null or h3_cell_to_parent(cell_r9, h3_get_resolution($cell)) = $cell)
-    group by cell_r8, terminal_id
     union all
-    select cell_r8, terminal_id, 0 as attempts, count(*) filter (where is_out_of_range) as failures
+    select cell_r8, terminal_id, 0, case when is_out_of_range then 1 else 0 end, null, null
     from declines
     where ($from is null or event_date >= $from)
         and ($to is null or event_date <= $to)
@@ -47,25 +52,8 @@ with per_terminal as (
         and ($rat is null or last_signal_rat = $rat)
         and ($model is null or model = $model)
         and ($cell is null or h3_cell_to_parent(cell_r9, h3_get_resolution($cell)) = $cell)
-    group by cell_r8, terminal_id
-),
-
-attempts_per_cell as (
-    select
-        cell_r8,
-        count(distinct terminal_id) as terminals,
-        greatest(coalesce(sum(attempts), 0), sum(failures)) as attempts,
-        sum(failures) as failures
-    from per_terminal
-    group by cell_r8
-),
-
-readings_per_cell as (
-    select
-        cell_r8,
-        count(is_weak) as readings,
-        count(*) filter (where is_weak) as weak_readings,
-        approx_percentile_cont(0.5) within group (order by cast(rsrp_dbm as double)) as rsrp_p50_dbm
+    union all
+    select cell_r8, terminal_id, 0, 0, rsrp_dbm, is_weak
     from signal_readings
     where ($from is null or event_date >= $from)
         and ($to is null or event_date <= $to)
@@ -73,20 +61,28 @@ readings_per_cell as (
         and ($rat is null or rat = $rat)
         and ($model is null or model = $model)
         and ($cell is null or h3_cell_to_parent(cell_r9, h3_get_resolution($cell)) = $cell)
+),
+
+cells as (
+    select
+        cell_r8,
+        count(distinct terminal_id) as terminals,
+        greatest(coalesce(sum(attempts), 0), sum(failures)) as attempts,
+        sum(failures) as failures,
+        count(is_weak) as readings,
+        count(*) filter (where is_weak) as weak_readings,
+        approx_percentile_cont(0.5) within group (order by rsrp_dbm) as rsrp_p50_dbm
+    from events
     group by cell_r8
 ),
 
 ranked as (
     select
+        *,
         row_number() over (
-            order by wilson_low(failures, attempts) desc nulls last, attempts desc, cells.cell_r8
-        ) as rank,
-        cells.*,
-        coalesce(readings, 0) as readings,
-        coalesce(weak_readings, 0) as weak_readings,
-        rsrp_p50_dbm
-    from attempts_per_cell as cells
-    left join readings_per_cell as signal on cells.cell_r8 is not distinct from signal.cell_r8
+            order by wilson_low(failures, attempts) desc nulls last, attempts desc, cell_r8
+        ) as rank
+    from cells
     where attempts >= $min_attempts
 )
 

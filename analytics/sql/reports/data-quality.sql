@@ -2,8 +2,8 @@
 -- question: How many rows are there, and how many of them are copies, late, without a position or corrected?
 -- grain: one row per table and check
 -- note: Copies are sent by terminals, so they are dropped in the views and kept in the tables.
--- note: counters_without_decline and declines_without_counter compare, per terminal and day, the heartbeats' no_answer
---   counters with the declines; a day's end falls between two heartbeats, so a small disagreement is no fault.
+-- note: 'counters without decline' and 'declines without counter' compare, per terminal and day, the heartbeats' no_answer
+--   counters with the out-of-range failures among the declines; a day's end falls between two heartbeats, so a small disagreement is no fault.
 -- param from date: first UTC day looked at, for quarantine by its ingest day; all when not given
 -- param to date: last UTC day looked at; all when not given
 -- param late_s int = 300: seconds between event and sending past which an event is late
@@ -68,7 +68,7 @@ unanswered as (
         union all
         select terminal_id, event_date, 0, 1
         from declines
-        where outcome = 'no_answer'
+        where is_out_of_range
             and ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
     )
     group by terminal_id, event_date
@@ -93,11 +93,11 @@ checks as (
     union all
     select 7, table_name, 'with nulled out-of-range values', with_out_of_range, rows from counts
     union all
-    select 8, 'declines', 'declines_without_counter', sum(greatest(declined - counted, 0)), sum(declined)
+    select 8, 'declines', 'declines without counter', sum(greatest(declined - counted, 0)), sum(declined)
     from unanswered
     having count(*) > 0
     union all
-    select 9, 'heartbeats', 'counters_without_decline', sum(greatest(counted - declined, 0)), sum(counted)
+    select 9, 'heartbeats', 'counters without decline', sum(greatest(counted - declined, 0)), sum(counted)
     from unanswered
     having count(*) > 0
     union all

@@ -141,9 +141,9 @@ select
     rsrp_p50_dbm
 from ratios
 left join terminals_per_model as fleet
-    on ratios.model is not distinct from fleet.model
-    and ratios.firmware is not distinct from fleet.firmware
+    on (ratios.model is not distinct from fleet.model)
+    and (ratios.firmware is not distinct from fleet.firmware)
 left join readings_per_model as signal
-    on ratios.model is not distinct from signal.model
-    and ratios.firmware is not distinct from signal.firmware
+    on (ratios.model is not distinct from signal.model)
+    and (ratios.firmware is not distinct from signal.firmware)
 order by rank

@@ -10,7 +10,7 @@ use datafusion::common::{Result, exec_datafusion_err};
 use h3o::{CellIndex, Resolution};
 use schemas::lake::{cell_from_i64, cell_to_i64};
 
-/// Most cells one call may return: a disk of 182 rings, or the children six resolutions down.
+/// Most cells one call may return: a disk of 199 rings, or the children six resolutions down.
 pub const MAX_CELLS: u64 = 120_000;
 
 /// The two forms of a cell argument.

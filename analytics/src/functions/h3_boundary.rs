@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(corners.len(), 7);
         assert_eq!(corners.first(), corners.last());
         assert!(
-            corners.iter().all(|corner| corner.starts_with("-122.41")),
+            corners.iter().all(|corner| corner.starts_with("-122.4")),
             "{wkt}"
         );
     }

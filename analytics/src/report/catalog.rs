@@ -95,11 +95,14 @@ pub fn find(name: &str) -> Result<&'static Report, ReportError> {
 
 /// Returns the name that differs from `name` by least, when that is a typing error's worth.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let distances = known.map(|known| (edit_distance(name, known), known));
-    let (distance, nearest) = distances.min()?;
+    // A name begun and not finished is nearer than any misspelt one.
+    let distance = |known: &str| match known.starts_with(name) && !name.is_empty() {
+        true => 0,
+        false => edit_distance(name, known),
+    };
+    let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
     let bearable = nearest.len().max(name.len()).div_ceil(3);
-    (distance <= bearable || nearest.starts_with(name) && !name.is_empty())
-        .then(|| nearest.to_owned())
+    (distance <= bearable).then(|| nearest.to_owned())
 }
 
 /// Levenshtein's distance, by bytes: our names are ASCII.

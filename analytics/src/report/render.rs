@@ -1,6 +1,6 @@
 //! Writes an answer: owns the formats a person or program gets.
 //!
-//! - `table`: a text table.
+//! - `table`: a text table, for people: numbers with a fraction are cut to five digits.
 //! - `csv`: a header, then a line a row; null is empty.
 //! - `json`: one array of objects; null columns are written as null.
 //! - `ndjson`: one object a line.
@@ -12,9 +12,11 @@
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
@@ -127,10 +129,57 @@ fn write_table(
         .with_timestamp_tz_format(Some(TIMESTAMP))
         .with_display_error(true);
     // Without rows the header still says which columns there would have been.
-    let headed = [&[RecordBatch::new_empty(schema.clone())], batches].concat();
+    let headed = std::iter::once(&RecordBatch::new_empty(schema.clone()))
+        .chain(batches)
+        .map(with_short_numbers)
+        .collect::<Result<Vec<_>, _>>()?;
     let table = pretty_format_batches_with_options(&headed, &options)?;
     writeln!(out, "{table}")?;
     Ok(())
+}
+
+/// Turns columns of floating point numbers into text a person can take in.
+fn with_short_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if field.data_type().is_floating() {
+            let wide = cast(column, &DataType::Float64)?;
+            let texts = wide
+                .as_primitive::<Float64Type>()
+                .iter()
+                .map(|value| value.map(short));
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(Arc::new(texts.collect::<StringArray>()));
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+}
+
+/// Writes a number with five significant digits, or all digits before the point.
+fn short(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let magnitude = number.abs().log10().floor();
+    if !(-4.0..15.0).contains(&magnitude) {
+        return format!("{number:.4e}");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 8 by the max and the range above"
+    )]
+    let decimals = (4.0 - magnitude).max(0.0) as usize;
+    let text = format!("{number:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 fn write_csv(
@@ -178,4 +227,36 @@ fn write_parquet(
     }
     writer.close()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_cut_to_what_a_person_reads_and_never_to_nothing() {
+        for (number, text) in [
+            (0.063_333_333, "0.063333"),
+            (0.5, "0.5"),
+            (1.0, "1"),
+            (-112.0, "-112"),
+            (48.854_340_04, "48.854"),
+            (1_234_567.8, "1234568"),
+            (0.000_001_234_56, "1.2346e-6"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn a_format_is_found_by_its_name_alone() {
+        for format in Format::ALL {
+            assert_eq!(
+                format.name().parse::<Format>().expect("its own name"),
+                format
+            );
+        }
+        assert!("xml".parse::<Format>().is_err());
+    }
 }
