@@ -259,6 +259,8 @@ fn session_config(options: &SessionOptions) -> SessionConfig {
     settings.execution.parquet.schema_force_view_types = false;
     settings.sql_parser.map_string_types_to_utf8view = false;
     settings.explain.show_statistics = false;
+    // Each sort keeps this much back for its last merge; a report has a dozen sorts.
+    settings.execution.sort_spill_reservation_bytes = options.memory_limit_bytes / 512;
     // Times in the lake are UTC, and so are times in statements that name no zone.
     settings.execution.time_zone = Some("+00:00".into());
     config

@@ -51,9 +51,12 @@ pub enum Command {
 impl Command {
     /// Returns what is logged when nothing else is asked for.
     pub const fn usual_log(&self) -> &'static str {
+        // delta-rs's kernel calls it an error that a table is not there yet; what matters reaches us as one.
         match self {
-            Self::Ingest(_) => "warn,notspot=info,notspot_ingest=info",
-            _ => "warn,notspot=info,notspot_ingest=warn,librdkafka=error,rdkafka=error",
+            Self::Ingest(_) => "warn,notspot=info,notspot_ingest=info,buoyant_kernel=off",
+            _ => {
+                "warn,notspot=info,notspot_ingest=warn,buoyant_kernel=off,librdkafka=error,rdkafka=error"
+            }
         }
     }
 }

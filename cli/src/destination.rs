@@ -35,9 +35,9 @@ pub struct DestinationArgs {
     compress: bool,
 }
 
-/// Exactly one place.
+/// One place at most; `--list` and `--show` need none.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Place {
     /// Publish to Kafka at these brokers, HOST:PORT separated by commas
     #[arg(long, value_name = "HOST:PORT")]
@@ -68,7 +68,7 @@ impl DestinationArgs {
     /// Opens the place; what goes there stops with the interrupt.
     ///
     /// # Errors
-    /// When broker, topics, registry or folder cannot be used.
+    /// When no place was given, or broker, topics, registry or folder cannot be used.
     pub fn open(&self, interrupt: &Interrupt) -> anyhow::Result<Stoppable> {
         let sink: Box<dyn EventSink> = match (&self.place.brokers, &self.place.output) {
             (Some(brokers), _) => Box::new(KafkaSink::connect(&KafkaSinkConfig {
@@ -87,7 +87,11 @@ impl DestinationArgs {
                     FileCompression::None
                 },
             })?),
-            (None, None) => Box::new(NullSink::default()),
+            (None, None) if self.place.discard => Box::new(NullSink::default()),
+            (None, None) => {
+                let needed = "one of --brokers, --output and --discard is needed";
+                return Err(UsageError(needed.into()).into());
+            }
         };
         Ok(Stoppable {
             sink,

@@ -14,7 +14,7 @@ use simulator::replay::{
 };
 
 use crate::destination::DestinationArgs;
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, grouped};
 use crate::simulate::{Day, read_day};
@@ -42,7 +42,7 @@ pub struct ReplayArgs {
     list: bool,
     /// Where the events go.
     #[command(flatten)]
-    destination: Option<DestinationArgs>,
+    destination: DestinationArgs,
     /// `full`, `recorded`, or how many times as fast as recorded
     #[arg(long, default_value = "full", value_parser = read_speed)]
     speed: SpeedArg,
@@ -79,15 +79,12 @@ pub fn run(
         return list(out);
     };
     let mapping = Mapping::load(name)?;
-    let Some(destination) = &args.destination else {
-        return Err(UsageError("one of --brokers, --output and --discard is needed".into()).into());
-    };
     let options = ReplayOptions {
         speed: args.speed.0,
         shift: args.shift(),
         ..ReplayOptions::default()
     };
-    let mut sink = destination.open(interrupt)?;
+    let mut sink = args.destination.open(interrupt)?;
     let mut watch = Watch {
         progress: Progress::begin_open("replay"),
         began: None,

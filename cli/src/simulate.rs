@@ -44,7 +44,7 @@ pub struct SimulateArgs {
     changes: ScenarioChanges,
     /// Where the events go.
     #[command(flatten)]
-    destination: Option<DestinationArgs>,
+    destination: DestinationArgs,
     /// Write what was planted and counted to this JSON file
     #[arg(long, value_name = "FILE")]
     answer_key: Option<PathBuf>,
@@ -151,14 +151,11 @@ pub fn run(
         write!(out, "{}", scenario.to_toml()?)?;
         return Ok(Exit::Done);
     }
-    let Some(destination) = &args.destination else {
-        return Err(UsageError("one of --brokers, --output and --discard is needed".into()).into());
-    };
+    let began = Instant::now();
+    let mut sink = args.destination.open(interrupt)?;
     if let Some(folder) = &args.registry_files {
         simulator::write_registry(&scenario, folder)?;
     }
-    let began = Instant::now();
-    let mut sink = destination.open(interrupt)?;
     let mut true_causes = args
         .true_causes
         .as_deref()

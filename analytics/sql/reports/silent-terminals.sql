@@ -43,74 +43,62 @@ with events as (
     where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
 ),
 
-window_end as (
-    select coalesce(
-        cast($to + interval '1 day' as timestamp), cast(max(event_time) as timestamp)
-    ) as end_time
-    from events
-),
-
 beats as (
     select
-        terminal_id,
-        cast(event_time as timestamp) as event_time,
-        interval_s,
-        lead(cast(event_time as timestamp)) over (partition by terminal_id order by event_time) as next_time
+        *,
+        date_part('epoch', lead(event_time) over (partition by terminal_id, kind order by event_time))
+            - date_part('epoch', event_time) as gap_s
     from events
-    where kind = 'heartbeat'
 ),
 
--- Between two heartbeats as many were due as whole intervals fit, within half an interval.
-gaps as (
-    select
-        terminal_id,
-        next_time is null as is_last,
-        (date_part('epoch', coalesce(next_time, end_time)) - date_part('epoch', event_time)) as gap_s,
-        interval_s
-    from beats
-    cross join window_end
-),
-
-heartbeats_per_terminal as (
-    select
-        terminal_id,
-        count(*) as seen,
-        count(*) + sum(
-            case
-                when is_last then cast(floor(gap_s / interval_s) as bigint)
-                else greatest(cast(round(gap_s / interval_s) as bigint) - 1, 0)
-            end
-        ) as expected,
-        max(gap_s) / 3600.0 as longest_gap_h
-    from gaps
-    group by terminal_id
-),
-
-lost_per_terminal as (
-    select terminal_id, sum(lost) as events_lost
-    from (
-        select terminal_id, max(seq) - min(seq) + 1 - count(distinct seq) as lost
-        from events
-        where seq is not null
-        group by terminal_id, boot_id
-    )
-    group by terminal_id
-),
-
-terminals_heard as (
+per_boot as (
     select
         terminal_id,
         last_value(merchant_id order by event_time) as merchant_id,
         last_value(model order by event_time) as model,
         last_value(firmware order by event_time) as firmware,
         last_value(cell_r9 order by event_time) as cell_r9,
+        count(*) filter (where kind = 'heartbeat') as seen,
+        -- Between two heartbeats as many were due as whole intervals fit, within half an interval.
+        sum(greatest(cast(round(gap_s / interval_s) as bigint) - 1, 0)) filter (where kind = 'heartbeat') as skipped,
+        max(gap_s) filter (where kind = 'heartbeat') as longest_gap_s,
+        max(event_time) filter (where kind = 'heartbeat') as last_beat,
+        last_value(interval_s order by event_time) filter (where kind = 'heartbeat') as interval_s,
+        max(seq) - min(seq) + 1 - count(seq) as lost,
         count(*) filter (
             where date_part('epoch', sent_time) - date_part('epoch', event_time) > $late_s
         ) as late_events,
-        max(date_part('epoch', sent_time) - date_part('epoch', event_time)) / 60.0 as longest_delay_min,
+        max(date_part('epoch', sent_time) - date_part('epoch', event_time)) as longest_delay_s,
         max(event_time) as last_seen
-    from events
-    group by terminal_id
+    from beats
+    group by terminal_id, boot_id
+),
+
+terminals_heard as (
+    select
+        *,
+        date_part('epoch', coalesce(
+            cast($to + interval '1 day' as timestamp), cast(max(last_seen) over () as timestamp)
+        )) as end_s
+    from (
+        select
+            terminal_id,
+            last_value(merchant_id order by last_seen) as merchant_id,
+            last_value(model order by last_seen) as model,
+            last_value(firmware order by last_seen) as firmware,
+            last_value(cell_r9 order by last_seen) as cell_r9,
+            sum(seen) as seen,
+            coalesce(sum(skipped), 0) as skipped,
+            max(longest_gap_s) as longest_gap_s,
+            max(last_beat) as last_beat,
+            last_value(interval_s order by last_beat) filter (where last_beat is not null) as interval_s,
+            coalesce(sum(lost), 0) as events_lost,
+            sum(late_events) as late_events,
+            max(longest_delay_s) / 60.0 as longest_delay_min,
+            max(last_seen) as last_seen
+        from per_boot
+        group by terminal_id
+    )
 ),
 
 all_terminals as (
@@ -120,32 +108,31 @@ all_terminals as (
         coalesce(heard.model, registered.model) as model,
         coalesce(heard.firmware, registered.firmware) as firmware,
         coalesce(heard.cell_r9, registered.cell_r9) as cell_r9,
+        coalesce(seen, 0) as seen,
+        -- After the last one as many were due as whole intervals have passed.
+        coalesce(seen + skipped, 0)
+            + coalesce(cast(floor((end_s - date_part('epoch', last_beat)) / interval_s) as bigint), 0) as expected,
+        greatest(longest_gap_s, end_s - date_part('epoch', last_beat)) / 3600.0 as longest_gap_h,
+        coalesce(events_lost, 0) as events_lost,
         coalesce(late_events, 0) as late_events,
         longest_delay_min,
         last_seen,
-        (date_part('epoch', end_time) - date_part('epoch', last_seen)) / 3600.0 as silent_h
+        (end_s - date_part('epoch', last_seen)) / 3600.0 as silent_h
     from terminals_heard as heard
     full outer join terminals as registered on heard.terminal_id = registered.terminal_id
-    cross join window_end
 ),
 
 ranked as (
     select
-        all_terminals.*,
-        coalesce(seen, 0) as seen,
-        coalesce(expected, seen, 0) as expected,
-        longest_gap_h,
-        coalesce(events_lost, 0) as events_lost,
+        *,
         row_number() over (
             order by
                 last_seen is null desc,
-                wilson_low(coalesce(expected, seen) - seen, coalesce(expected, seen)) desc nulls last,
+                wilson_low(expected - seen, expected) desc nulls last,
                 silent_h desc,
-                all_terminals.terminal_id
+                terminal_id
         ) as rank
     from all_terminals
-    left join heartbeats_per_terminal as beats_of on all_terminals.terminal_id = beats_of.terminal_id
-    left join lost_per_terminal as lost on all_terminals.terminal_id = lost.terminal_id
     where ($cell is null or h3_cell_to_parent(cell_r9, h3_get_resolution($cell)) = $cell)
         and (
             last_seen is null

@@ -16,7 +16,10 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_grid_distance(cell, cell)",
         doc: "steps between two cells of one resolution; null when too far apart to be counted",
     };
-    let takes = CELL_TYPES.map(|cell| vec![cell.clone(), cell]);
+    // One may be text and the other a number: a list's cells are numbers.
+    let takes = CELL_TYPES
+        .into_iter()
+        .flat_map(|from| CELL_TYPES.map(|to| vec![from.clone(), to]));
     SqlFunction::new(doc, takes, DataType::Int64, kernel)
 }
 

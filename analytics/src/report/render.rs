@@ -1,6 +1,6 @@
 //! Writes an answer: owns the formats a person or program gets.
 //!
-//! - `table`: a text table, for people: numbers with a fraction are cut to five digits.
+//! - `table`: a text table, for people: numbers with a fraction are cut to five decimals.
 //! - `csv`: a header, then a line a row; null is empty.
 //! - `json`: one array of objects; null columns are written as null.
 //! - `ndjson`: one object a line.
@@ -160,7 +160,7 @@ fn with_short_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }
 
-/// Writes a number with five significant digits, or all digits before the point.
+/// Writes a number with at most five decimals; one under 1 with five significant digits.
 fn short(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
         return number.to_string();
@@ -172,9 +172,9 @@ fn short(number: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "0 to 8 by the max and the range above"
+        reason = "5 to 8 by the min and the range above"
     )]
-    let decimals = (4.0 - magnitude).max(0.0) as usize;
+    let decimals = (4.0 - magnitude.min(-1.0)) as usize;
     let text = format!("{number:.decimals$}");
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -240,8 +240,8 @@ mod tests {
             (0.5, "0.5"),
             (1.0, "1"),
             (-112.0, "-112"),
-            (48.854_340_04, "48.854"),
-            (1_234_567.8, "1234568"),
+            (48.854_340_04, "48.85434"),
+            (1_234_567.8, "1234567.8"),
             (0.000_001_234_56, "1.2346e-6"),
             (0.0, "0"),
         ] {

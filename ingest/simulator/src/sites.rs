@@ -13,6 +13,9 @@ const SQUARE_DEG: f64 = 0.02;
 const FARTHEST_RING: i32 = 40;
 /// Inhabitants one dense site serves, at density 1.
 const INHABITANTS_PER_SITE: f64 = 7_000.0;
+/// Sites in a square and the eight around it, some 30 km², from which on they are many: a town of 15,000
+/// inhabitants has them, a village with its roads has not.
+const MANY_SITES: usize = 8;
 /// Distance between sites along a road from town to town, km, at density 1.
 const ROAD_SITE_KM: f64 = 5.0;
 
@@ -104,17 +107,17 @@ impl Sites {
                 sites.add_along_road(&mut dice, town, &towns[*other], info.density, &mut next_id);
             }
         }
+        sites.mark_dense();
         sites
     }
 
     fn add_in_town(&mut self, dice: &mut Dice, town: &Town, density: f64, next_id: &mut u32) {
         let count = (town.population / INHABITANTS_PER_SITE * density).ceil() as u32;
-        let dense = count > 2;
         for _ in 0..count {
             let reach = town.radius_km();
             let (east, north) = (dice.normal() * reach * 0.6, dice.normal() * reach * 0.6);
             let (lat, lon) = self.plane.offset(town.lat, town.lon, east, north);
-            self.add(lat, lon, dense, next_id);
+            self.add(lat, lon, next_id);
         }
     }
 
@@ -137,19 +140,35 @@ impl Sites {
             let (lat, lon) = self
                 .plane
                 .offset(lat, lon, dice.normal() * 0.8, dice.normal() * 0.8);
-            self.add(lat, lon, false, next_id);
+            self.add(lat, lon, next_id);
         }
     }
 
-    fn add(&mut self, lat: f64, lon: f64, dense: bool, next_id: &mut u32) {
+    fn add(&mut self, lat: f64, lon: f64, next_id: &mut u32) {
         let site = Site {
             lat: lat as f32,
             lon: lon as f32,
             id: *next_id,
-            dense,
+            dense: false,
         };
         *next_id += 1;
         self.squares.entry(square(lat, lon)).or_default().push(site);
+    }
+
+    /// Sites among many stand low and on higher bands, whichever town or road they were built for.
+    fn mark_dense(&mut self) {
+        let counts: HashMap<(i32, i32), usize> = self
+            .squares
+            .iter()
+            .map(|(at, sites)| (*at, sites.len()))
+            .collect();
+        for ((row, column), sites) in &mut self.squares {
+            let around = (0..=1).flat_map(|ring| ring_around(*row, *column, ring));
+            let many: usize = around.filter_map(|near| counts.get(&near)).sum();
+            for site in sites {
+                site.dense = many >= MANY_SITES;
+            }
+        }
     }
 
     /// Returns what a place hears of this carrier.

@@ -24,7 +24,7 @@ pub struct EmbeddedBroker {
     bootstrap_servers: String,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    watcher: BaseConsumer,
+    watcher: Option<BaseConsumer>,
 }
 
 impl EmbeddedBroker {
@@ -50,7 +50,7 @@ impl EmbeddedBroker {
             bootstrap_servers,
             stop: Some(stop),
             thread: Some(thread),
-            watcher,
+            watcher: Some(watcher),
         })
     }
 
@@ -69,7 +69,7 @@ impl EmbeddedBroker {
     pub fn low_watermark_risen(&self) -> Result<Option<String>, PublishError> {
         for (topic, partition) in self.partitions()? {
             let (low, _high) = self
-                .watcher
+                .watcher()
                 .fetch_watermarks(&topic, partition, WATERMARK_WAIT)
                 .map_err(|error| PublishError::EmbeddedBroker(error.to_string()))?;
             if low > 0 {
@@ -88,7 +88,7 @@ impl EmbeddedBroker {
         for (topic, partition) in self.partitions()? {
             if topic == kind.topic() {
                 let watermarks = self
-                    .watcher
+                    .watcher()
                     .fetch_watermarks(&topic, partition, WATERMARK_WAIT);
                 let (_low, high) =
                     watermarks.map_err(|error| PublishError::EmbeddedBroker(error.to_string()))?;
@@ -98,9 +98,13 @@ impl EmbeddedBroker {
         Ok(highs)
     }
 
+    fn watcher(&self) -> &BaseConsumer {
+        self.watcher.as_ref().expect("it lives as long as the broker")
+    }
+
     fn partitions(&self) -> Result<Vec<(String, i32)>, PublishError> {
         let metadata = self
-            .watcher
+            .watcher()
             .fetch_metadata(None, WATERMARK_WAIT)
             .map_err(|error| PublishError::EmbeddedBroker(error.to_string()))?;
         let mut partitions: Vec<_> = metadata
@@ -121,6 +125,8 @@ impl EmbeddedBroker {
 
 impl Drop for EmbeddedBroker {
     fn drop(&mut self) {
+        // A client that outlives its broker complains of it.
+        drop(self.watcher.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // A panic there has already been printed, and a drop has nobody to tell.

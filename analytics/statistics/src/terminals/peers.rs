@@ -1,0 +1,329 @@
+//! What the peers of a terminal fail: the fitted logit without the terminal's own counts.
+
+use super::TerminalCounts;
+use super::spread::Spread;
+use crate::levels::Levels;
+use crate::logit::{Factor, Grouped, LogitFit, LogitOptions, LogitRows, expit, fit};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Attempts and failures of one terminal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) attempts: u64,
+    pub(super) failures: u64,
+}
+
+/// The rate expected of a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// Mean failure rate of its peers.
+    pub(super) rate: f64,
+    /// Variance of the rate's logit: what is not known about the peers.
+    pub(super) logit_variance: f64,
+    /// The same as intra-class correlation: variance of the rate / (rate × (1 − rate)).
+    pub(super) rho: f64,
+}
+
+/// An effect whose terminal weighs more than this in it is fitted again without it.
+const OWN_SHARE: f64 = 0.1;
+/// So is one that would move further than this (logits).
+const FAR: f64 = 0.1;
+/// Newton steps of such a fit, none longer than one logit.
+const STEPS: usize = 4;
+/// Nodes and weights of the Gauss–Hermite rule with five points for the standard normal.
+const HERMITE: [(f64, f64); 5] = [
+    (-2.856_970_013_872_806, 0.011_257_411_327_720_69),
+    (-1.355_626_179_974_266, 0.222_075_922_005_612_6),
+    (0.0, 0.533_333_333_333_333_3),
+    (1.355_626_179_974_266, 0.222_075_922_005_612_6),
+    (2.856_970_013_872_806, 0.011_257_411_327_720_69),
+];
+
+/// The rows of all terminals, sorted by terminal, cell and model.
+pub(super) struct Peers {
+    pub(super) terminals: Vec<Counts>,
+    /// The rows of each terminal.
+    ranges: Vec<Range<usize>>,
+    terminal_of_row: Vec<u32>,
+    attempts: Vec<u64>,
+    failures: Vec<u64>,
+    /// Level of each row in the factors cell and model.
+    levels: [Vec<u32>; 2],
+    counts: [usize; 2],
+    grouped: [Grouped; 2],
+}
+
+impl Peers {
+    pub(super) fn of(rows: &[TerminalCounts<'_>], names: &Levels<'_>) -> Self {
+        let cells = Levels::of(rows.iter().map(|row| row.cell));
+        let models = Levels::of(rows.iter().map(|row| row.model));
+        let mut keyed: Vec<([u32; 3], Counts)> = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.attempts > 0)
+            .map(|(at, row)| {
+                let key = [names.of_row[at], cells.of_row[at], models.of_row[at]];
+                (
+                    key,
+                    Counts {
+                        attempts: row.attempts,
+                        failures: row.failures,
+                    },
+                )
+            })
+            .collect();
+        keyed.par_sort_unstable_by_key(|&(key, _)| key);
+        let merged: Vec<([u32; 3], Counts)> = keyed
+            .chunk_by(|one, next| one.0 == next.0)
+            .map(|same| (same[0].0, sum(same.iter().map(|row| row.1))))
+            .collect();
+        let column = |part: usize| merged.iter().map(|row| row.0[part]).collect::<Vec<u32>>();
+        let (levels, counts) = (
+            [column(1), column(2)],
+            [cells.names.len(), models.names.len()],
+        );
+        let group = |factor: usize| {
+            Grouped::of(&Factor {
+                level_of_row: &levels[factor],
+                count: counts[factor],
+            })
+        };
+        let mut peers = Self {
+            terminals: vec![Counts::default(); names.names.len()],
+            ranges: vec![0..0; names.names.len()],
+            terminal_of_row: column(0),
+            attempts: merged.iter().map(|row| row.1.attempts).collect(),
+            failures: merged.iter().map(|row| row.1.failures).collect(),
+            grouped: [group(0), group(1)],
+            levels,
+            counts,
+        };
+        let mut start = 0;
+        for own in merged.chunk_by(|one, next| one.0[0] == next.0[0]) {
+            let terminal = own[0].0[0] as usize;
+            peers.terminals[terminal] = sum(own.iter().map(|row| row.1));
+            peers.ranges[terminal] = start..start + own.len();
+            start += own.len();
+        }
+        peers
+    }
+
+    fn total(&self) -> Counts {
+        sum(self.terminals.iter().copied())
+    }
+
+    pub(super) fn mean_rate(&self) -> f64 {
+        let total = self.total();
+        total.failures as f64 / (total.attempts.max(1)) as f64
+    }
+
+    /// Nothing failed, or everything: no terminal can be told from another.
+    pub(super) fn is_constant(&self) -> bool {
+        let total = self.total();
+        total.failures == 0 || total.failures == total.attempts
+    }
+
+    /// What an attempt of each row counts: less where attempts of one terminal go together, and
+    /// nothing where the terminal is surely bad.
+    fn weights(&self, healthy: &[f64], spread: &Spread) -> Vec<f64> {
+        let rho = spread.at(self.mean_rate());
+        self.terminal_of_row
+            .iter()
+            .map(|&terminal| {
+                let attempts = as_f64(self.terminals[terminal as usize].attempts);
+                healthy[terminal as usize] / (1.0 + (attempts - 1.0) * rho)
+            })
+            .collect()
+    }
+
+    pub(super) fn fit(
+        &self,
+        healthy: &[f64],
+        spread: &Spread,
+        last: Option<&LogitFit>,
+    ) -> LogitFit {
+        let weights = self.weights(healthy, spread);
+        let factor = |at: usize| Factor {
+            level_of_row: &self.levels[at],
+            count: self.counts[at],
+        };
+        let rows = LogitRows {
+            attempts: &self.attempts,
+            failures: &self.failures,
+            weights: Some(&weights),
+            factors: &[factor(0), factor(1)],
+        };
+        let options = LogitOptions {
+            start: last,
+            tolerance: 1e-4,
+            ..LogitOptions::default()
+        };
+        fit(&rows, &options).expect("counts were checked and are not constant")
+    }
+
+    /// The rate expected of each terminal; `None` without attempts.
+    pub(super) fn expect(
+        &self,
+        fitted: &LogitFit,
+        healthy: &[f64],
+        spread: &Spread,
+    ) -> Vec<Option<Expected>> {
+        let leave_out = LeaveOut::new(self, fitted, self.weights(healthy, spread));
+        self.ranges
+            .par_iter()
+            .with_min_len(256)
+            .map(|range| self.expect_one(range.clone(), &leave_out))
+            .collect()
+    }
+
+    fn expect_one(&self, range: Range<usize>, leave_out: &LeaveOut<'_>) -> Option<Expected> {
+        let (mut attempts, mut rates, mut variances) = (0.0, 0.0, 0.0);
+        let mut logit_variance = 0.0;
+        for row in range.clone() {
+            let (logit, variance) = leave_out.logit(row, range.clone());
+            let (mean, spread) = moments(logit, variance);
+            let count = as_f64(self.attempts[row]);
+            attempts += count;
+            rates += count * mean;
+            variances += count * spread;
+            logit_variance += count * variance;
+        }
+        let rate = rates / attempts;
+        (attempts > 0.0).then(|| Expected {
+            rate,
+            logit_variance: logit_variance / attempts,
+            rho: variances / attempts / (rate * (1.0 - rate)),
+        })
+    }
+}
+
+/// Takes the rows of one terminal out of the effects that they helped to fit.
+struct LeaveOut<'p> {
+    peers: &'p Peers,
+    fitted: &'p LogitFit,
+    weights: Vec<f64>,
+    /// Information of all rows in each level.
+    information: [Vec<f64>; 2],
+    base_variance: f64,
+}
+
+impl<'p> LeaveOut<'p> {
+    fn new(peers: &'p Peers, fitted: &'p LogitFit, weights: Vec<f64>) -> Self {
+        let information = [0, 1].map(|factor: usize| {
+            (0..peers.counts[factor])
+                .into_par_iter()
+                .with_min_len(64)
+                .map(|level| {
+                    let rows = peers.grouped[factor].rows(level).iter();
+                    rows.map(|&row| {
+                        let row = row as usize;
+                        let rate = fitted.rates[row];
+                        weights[row] * as_f64(peers.attempts[row]) * rate * (1.0 - rate)
+                    })
+                    .sum()
+                })
+                .collect()
+        });
+        Self {
+            peers,
+            fitted,
+            weights,
+            information,
+            base_variance: fitted.base_error.powi(2),
+        }
+    }
+
+    /// Score and information of a row where its logit is moved.
+    fn slope(&self, row: usize, moved: f64) -> (f64, f64) {
+        let attempts = self.weights[row] * as_f64(self.peers.attempts[row]);
+        let failures = self.weights[row] * as_f64(self.peers.failures[row]);
+        let rate = if moved == 0.0 {
+            self.fitted.rates[row]
+        } else {
+            expit(logit(self.fitted.rates[row]) + moved)
+        };
+        (failures - attempts * rate, attempts * rate * (1.0 - rate))
+    }
+
+    /// Logit of the rate of a row's peers, and its variance, without the terminal's rows.
+    fn logit(&self, row: usize, own: Range<usize>) -> (f64, f64) {
+        let mut sum = (logit(self.fitted.rates[row]), self.base_variance);
+        for factor in 0..2 {
+            let (step, variance) = self.without(factor, row, own.clone());
+            sum = (sum.0 + step, sum.1 + variance);
+        }
+        sum
+    }
+
+    /// How far the effect of a row's level moves without the terminal's rows, and its variance then.
+    fn without(&self, factor: usize, row: usize, own: Range<usize>) -> (f64, f64) {
+        let level = self.peers.levels[factor][row];
+        let penalty = self.fitted.factors[factor].variance.recip();
+        let (mut score, mut weight) = (0.0, 0.0);
+        for other in own
+            .clone()
+            .filter(|&other| self.peers.levels[factor][other] == level)
+        {
+            let (slope, information) = self.slope(other, 0.0);
+            score += slope;
+            weight += information;
+        }
+        let all = self.information[factor][level as usize] + penalty;
+        let left = (all - weight).max(penalty);
+        let step = -score / left;
+        if weight <= OWN_SHARE * all && step.abs() <= FAR {
+            return (step, left.recip());
+        }
+        self.fit_again(factor, level, own, penalty)
+    }
+
+    fn fit_again(&self, factor: usize, level: u32, own: Range<usize>, penalty: f64) -> (f64, f64) {
+        let effect = self.fitted.factors[factor].effects[level as usize];
+        let (mut moved, mut left) = (0.0, penalty);
+        for _ in 0..STEPS {
+            let (mut score, mut information) = (-penalty * (effect + moved), penalty);
+            for &row in self.peers.grouped[factor].rows(level as usize) {
+                if !own.contains(&(row as usize)) {
+                    let slope = self.slope(row as usize, moved);
+                    score += slope.0;
+                    information += slope.1;
+                }
+            }
+            let step = (score / information).clamp(-1.0, 1.0);
+            moved += step;
+            left = information;
+            if step.abs() < 1e-3 {
+                break;
+            }
+        }
+        (moved, left.recip())
+    }
+}
+
+/// Mean and variance of a rate whose logit is normal.
+fn moments(logit: f64, variance: f64) -> (f64, f64) {
+    let sd = variance.sqrt();
+    let rates = HERMITE.map(|(node, weight)| (expit(logit + sd * node), weight));
+    let mean: f64 = rates.iter().map(|(rate, weight)| rate * weight).sum();
+    let spread = rates
+        .iter()
+        .map(|(rate, weight)| (rate - mean).powi(2) * weight)
+        .sum();
+    (mean, spread)
+}
+
+pub(super) fn logit(rate: f64) -> f64 {
+    (rate / (1.0 - rate)).ln()
+}
+
+pub(super) fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+fn sum(counts: impl Iterator<Item = Counts>) -> Counts {
+    counts.fold(Counts::default(), |sum, one| Counts {
+        attempts: sum.attempts + one.attempts,
+        failures: sum.failures + one.failures,
+    })
+}
