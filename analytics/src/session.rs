@@ -19,11 +19,13 @@ use futures::TryStreamExt;
 use schemas::Table;
 use url::Url;
 
-use crate::tables::{LakeTable, Snapshot, SnapshotError, TableState};
+use crate::tables::{LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
 use crate::{functions, views};
 
 /// SQL schema of the tables as they lie in the lake, duplicates included.
 pub const RAW_SCHEMA: &str = "lake";
+/// SQL schema of the fact tables without copies, which the views are made of.
+const ONCE_SCHEMA: &str = "once";
 
 /// Why a session cannot be opened or a statement not be run.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +162,7 @@ impl LakeSession {
         for table in Table::ALL {
             snapshots.push(Snapshot::load(&self.location, table, self.as_of).await?);
         }
-        let raw = Arc::new(MemorySchemaProvider::new());
+        let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
         let mut tables = Vec::with_capacity(snapshots.len());
         for (snapshot, store) in snapshots {
             if let Some(store) = store
@@ -171,13 +173,19 @@ impl LakeSession {
             }
             tables.push(snapshot.state());
             let name = snapshot.table.name().to_owned();
-            raw.register_table(name, Arc::new(LakeTable::new(snapshot)))?;
+            let is_fact = snapshot.table.event_kind().is_some();
+            let table = Arc::new(LakeTable::new(snapshot));
+            if is_fact {
+                once.register_table(name.clone(), Arc::new(OnceTable::new(table.clone())))?;
+            }
+            raw.register_table(name, table)?;
         }
         let catalog = self
             .context
             .catalog("datafusion")
             .expect("a session has its default catalog");
         catalog.register_schema(RAW_SCHEMA, raw)?;
+        catalog.register_schema(ONCE_SCHEMA, once)?;
         views::register(&self.context).await?;
         self.tables = tables;
         Ok(())

@@ -3,17 +3,8 @@
 -- online) say the same of an offline decision. Any other code is an answer: the link worked.
 -- This is the one definition of the numerator of every out-of-range rate.
 select
-    * exclude (copy_no),
+    *,
     h3_cell_to_parent(cell_r9, 8) as cell_r8,
     coalesce(last_signal_plmn, sim_plmn) as carrier_plmn,
     outcome = 'no_answer' or coalesce(response_code in ('Y3', 'Z3'), false) as is_out_of_range
-from (
-    select
-        *,
-        row_number() over (
-            partition by event_date, partition_cell, cell_r9, terminal_id, event_time, event_id
-            order by ingest_time, kafka_topic_partition, kafka_offset
-        ) as copy_no
-    from lake.declines
-)
-where copy_no = 1
+from once.declines

@@ -6,18 +6,9 @@ select
     is_weak_signal(rat, strength_dbm, rsrq_db, sinr_db) as is_weak
 from (
     select
-        * exclude (copy_no),
+        *,
         h3_cell_to_parent(cell_r9, 8) as cell_r8,
         coalesce(serving_plmn, sim_plmn) as carrier_plmn,
         case rat when 'gsm' then rssi_dbm when 'umts' then rscp_dbm else rsrp_dbm end as strength_dbm
-    from (
-        select
-            *,
-            row_number() over (
-                partition by event_date, partition_cell, cell_r9, terminal_id, event_time, event_id
-                order by ingest_time, kafka_topic_partition, kafka_offset
-            ) as copy_no
-        from lake.signal_readings
-    )
-    where copy_no = 1
+    from once.signal_readings
 )

@@ -1,5 +1,7 @@
 //! A table of the lake for DataFusion: owns the plan of a scan, made only of DataFusion's own nodes.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -18,6 +20,15 @@ use object_store::ObjectMeta;
 
 use super::pruning::{is_partition_filter, needed_files, partition_schema};
 use super::{DataFile, Snapshot};
+
+/// How the files of a scan are dealt among the tasks that read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grouping {
+    /// As evenly as may be.
+    Even,
+    /// All files of one partition to one task, in the order they were committed.
+    ByPartition,
+}
 
 /// One table at one version, as DataFusion sees it.
 #[derive(Debug)]
@@ -72,6 +83,20 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.plan(state, projection, filters, limit, Grouping::Even)
+            .await
+    }
+}
+
+impl LakeTable {
+    pub(super) async fn plan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+        grouping: Grouping,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = needed_files(state, self.snapshot.table, &self.snapshot.files, filters)?;
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(
@@ -81,8 +106,13 @@ impl TableProvider for LakeTable {
         }
         let per_file = files.iter().map(|file| file.statistics.as_ref());
         let statistics = Statistics::try_merge_iter(per_file, &self.schema())?;
-        let groups = FileGroup::new(files.into_iter().map(partitioned_file).collect())
-            .split_files(state.config().target_partitions());
+        let tasks = state.config().target_partitions();
+        let groups = match grouping {
+            Grouping::Even => {
+                FileGroup::new(files.into_iter().map(partitioned_file).collect()).split_files(tasks)
+            }
+            Grouping::ByPartition => by_partition(files, tasks),
+        };
         let options = TableParquetOptions {
             global: state.config_options().execution.parquet.clone(),
             ..TableParquetOptions::default()
@@ -90,12 +120,36 @@ impl TableProvider for LakeTable {
         let source = ParquetSource::new(self.table_schema()).with_table_parquet_options(options);
         let config = FileScanConfigBuilder::new(self.snapshot.store_url.clone(), Arc::new(source))
             .with_file_groups(groups)
+            // Else a task that is done takes over files of another one, and copies are parted.
+            .with_preserve_order(grouping == Grouping::ByPartition)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// Gives whole partitions to tasks, the largest first and each to the task that has least.
+fn by_partition(files: Vec<DataFile>, tasks: usize) -> Vec<FileGroup> {
+    let mut partitions: BTreeMap<String, Vec<DataFile>> = BTreeMap::new();
+    for file in files {
+        let values = format!("{:?}", file.partition_values);
+        partitions.entry(values).or_default().push(file);
+    }
+    let mut partitions: Vec<Vec<DataFile>> = partitions.into_values().collect();
+    let bytes = |files: &[DataFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
+    partitions.sort_by_cached_key(|files| Reverse(bytes(files)));
+    let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); tasks.max(1)];
+    for mut files in partitions {
+        files.sort_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
+        let least = groups.iter_mut().min_by_key(|(size, _)| *size);
+        let (size, group) = least.expect("there is at least one task");
+        *size += bytes(&files);
+        group.extend(files.into_iter().map(partitioned_file));
+    }
+    let groups = groups.into_iter().map(|(_, group)| FileGroup::new(group));
+    groups.filter(|group| !group.is_empty()).collect()
 }
 
 fn partitioned_file(file: DataFile) -> PartitionedFile {

@@ -182,11 +182,19 @@ fn share_sql(questions: &[Question]) -> String {
             ));
         }
     }
+    let with_region = |events: &str| {
+        format!(
+            "(select {events}.*, region_code from {events} \
+             left join merchants on {events}.merchant_id = merchants.merchant_id)"
+        )
+    };
     format!(
-        "select {} from (select {} from heartbeats), (select {} from declines)",
+        "select {} from (select {} from {}), (select {} from {})",
         columns.join(", "),
         attempts.join(", "),
-        failures.join(", ")
+        with_region("heartbeats"),
+        failures.join(", "),
+        with_region("declines")
     )
 }
 

@@ -172,13 +172,10 @@ fn refused_or_mended(truth: &Truth, time: &str) -> Question {
             codes,
             ..
         } => {
-            let merchants = format!(
-                "(select merchant_id from merchants where region_code = {})",
-                quoted(region_code)
-            );
             let who = format!(
-                "acquirer_id = {} and merchant_id in {merchants}",
-                quoted(acquirer_id)
+                "coalesce(acquirer_id = {} and region_code = {}, false)",
+                quoted(acquirer_id),
+                quoted(region_code)
             );
             refused(who, codes, format!("{acquirer_id} in {region_code}"))
         }

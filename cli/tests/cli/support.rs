@@ -37,7 +37,10 @@ impl Ran {
 pub fn notspot(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notspot"));
     command.args(arguments).env_clear().env("COLUMNS", "100");
-    #[expect(clippy::disallowed_methods, reason = "the program under test needs its PATH and HOME")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program under test needs its PATH and HOME"
+    )]
     for kept in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] {
         if let Some(value) = std::env::var_os(kept) {
             command.env(kept, value);

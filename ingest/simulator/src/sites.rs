@@ -13,8 +13,8 @@ const SQUARE_DEG: f64 = 0.02;
 const FARTHEST_RING: i32 = 40;
 /// Inhabitants one dense site serves, at density 1.
 const INHABITANTS_PER_SITE: f64 = 7_000.0;
-/// Sites in a square and the eight around it, some 30 km², from which on they are many: a town of 15,000
-/// inhabitants has them, a village with its roads has not.
+/// Sites in a square and the eight around it, some 35 km², from which on they are many: half the towns of
+/// 15,000 inhabitants have so many, and seven in eight above 50,000; a lonely village has fewer.
 const MANY_SITES: usize = 8;
 /// Distance between sites along a road from town to town, km, at density 1.
 const ROAD_SITE_KM: f64 = 5.0;
@@ -291,6 +291,8 @@ mod tests {
         let lisbon = sites.heard_at(38.72, -9.14);
         assert!(lisbon.dense && lisbon.level_dbm > -100.0, "{lisbon:?}");
         assert!(lisbon.other_level_dbm <= lisbon.level_dbm);
+        let alentejo = sites.heard_at(37.85, -7.80);
+        assert!(!alentejo.dense, "{alentejo:?}");
         let atlantic = sites.heard_at(38.0, -10.4);
         assert!(atlantic.level_dbm < -118.0, "{atlantic:?}");
     }

@@ -232,7 +232,10 @@ fn batches_are_small_and_follow_the_time_of_sending() {
         assert!((start..end + 600_000).contains(&middle));
         reached = reached.max(middle);
     }
-    assert!(reached > end - 3_600_000, "nothing comes from the last hour");
+    assert!(
+        reached > end - 3_600_000,
+        "nothing comes from the last hour"
+    );
 }
 
 #[test]

@@ -99,7 +99,9 @@ impl EmbeddedBroker {
     }
 
     fn watcher(&self) -> &BaseConsumer {
-        self.watcher.as_ref().expect("it lives as long as the broker")
+        self.watcher
+            .as_ref()
+            .expect("it lives as long as the broker")
     }
 
     fn partitions(&self) -> Result<Vec<(String, i32)>, PublishError> {
