@@ -21,11 +21,13 @@
 //! # }
 //! ```
 
+pub mod analyze;
 pub mod functions;
 pub mod map;
 pub mod map_page;
 pub mod report;
 pub mod session;
+pub mod stat;
 pub mod tables;
 mod views;
 

@@ -1,12 +1,13 @@
 //! The one place a `SessionContext` is built: owns tables, functions, views and the limits of a session.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -113,6 +114,7 @@ pub struct LakeSession {
     location: Url,
     as_of: AsOf,
     tables: Vec<TableState>,
+    fact_rows_by_day: BTreeMap<NaiveDate, u64>,
 }
 
 impl std::fmt::Debug for LakeSession {
@@ -142,12 +144,17 @@ impl LakeSession {
             location,
             as_of: options.as_of,
             tables: Vec::new(),
+            fact_rows_by_day: BTreeMap::new(),
         };
         session.refresh().await?;
         if session.tables.iter().all(|state| state.version.is_none()) {
+            let facts = Table::ALL
+                .iter()
+                .filter(|table| table.event_kind().is_some());
+            let facts: Vec<&str> = facts.map(|table| table.name()).collect();
             return Err(SessionError::NoLake {
                 lake: lake.to_owned(),
-                tables: Table::ALL.map(Table::name).join(", "),
+                tables: facts.join(", "),
             });
         }
         Ok(session)
@@ -164,6 +171,7 @@ impl LakeSession {
         }
         let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
         let mut tables = Vec::with_capacity(snapshots.len());
+        let mut fact_rows_by_day = BTreeMap::new();
         for (snapshot, store) in snapshots {
             if let Some(store) = store
                 && self.location.scheme() != "file"
@@ -176,6 +184,7 @@ impl LakeSession {
             let is_fact = snapshot.table.event_kind().is_some();
             let table = Arc::new(LakeTable::new(snapshot));
             if is_fact {
+                table.add_rows_by_day(&mut fact_rows_by_day);
                 once.register_table(name.clone(), Arc::new(OnceTable::new(table.clone())))?;
             }
             raw.register_table(name, table)?;
@@ -188,6 +197,7 @@ impl LakeSession {
         catalog.register_schema(ONCE_SCHEMA, once)?;
         views::register(&self.context).await?;
         self.tables = tables;
+        self.fact_rows_by_day = fact_rows_by_day;
         Ok(())
     }
 
@@ -204,6 +214,11 @@ impl LakeSession {
     /// Returns version, files and rows of every table.
     pub fn tables(&self) -> &[TableState] {
         &self.tables
+    }
+
+    /// Returns how many rows, copies included, the fact tables hold of each day, by their logs.
+    pub fn fact_rows_by_day(&self) -> &BTreeMap<NaiveDate, u64> {
+        &self.fact_rows_by_day
     }
 
     /// Plans a statement; nothing that writes to the lake or to a file is let through.

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogArgs;
-use crate::{completions, demo, exit, ingest, registry, replay, report, schema, simulate, sql};
+use crate::{
+    analyze, completions, demo, exit, ingest, registry, replay, report, schema, simulate, sql, stat,
+};
 
 /// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
 #[derive(Debug, Parser)]
@@ -42,6 +44,11 @@ pub enum Command {
     Sql(sql::SqlArgs),
     /// Run a ready report over the lake
     Report(report::ReportArgs),
+    /// Find outages, weak zones, bad models and bad terminals; only what changed is computed
+    Analyze(analyze::AnalyzeArgs),
+    /// Run a statistical method on a table of one's own
+    #[command(subcommand)]
+    Stat(stat::StatCommand),
     /// Print the contract of an event
     Schema(schema::SchemaArgs),
     /// Print a completion script for a shell

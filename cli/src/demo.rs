@@ -27,12 +27,12 @@ use simulator::publish::{Encoding, KafkaSinkConfig, SchemaIds};
 use self::broker::DemoBroker;
 use self::feed::Fed;
 use self::folder::{DemoFolder, Foreign};
-use crate::destination::{encodings, property};
+use crate::destination::{client_properties, encodings, property};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, grouped};
 use crate::simulate::{Day, ScenarioChanges, write_answer_key};
-use crate::{clock, runtime};
+use crate::{clock, environment, runtime};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,8 @@ pub struct DemoArgs {
     /// A Kafka broker of your own instead of the one inside the program, HOST:PORT
     #[arg(long, value_name = "HOST:PORT")]
     brokers: Option<String>,
-    /// A property of the Kafka client, such as security.protocol=SASL_SSL
+    /// A property of the Kafka client, such as security.protocol=SASL_SSL; a secret is better kept in the
+    /// environment, sasl.password as NOTSPOT_KAFKA_SASL_PASSWORD
     #[arg(long = "kafka", value_name = "KEY=VALUE", value_parser = property, requires = "brokers")]
     properties: Vec<(String, String)>,
     /// A shipped scenario, or a scenario file
@@ -141,7 +142,15 @@ impl DemoArgs {
     fn broker(&self, runtime: &tokio::runtime::Runtime) -> anyhow::Result<DemoBroker> {
         match &self.brokers {
             None => Ok(DemoBroker::embedded()?),
-            Some(brokers) => DemoBroker::own(brokers, &self.properties, runtime),
+            Some(brokers) => DemoBroker::own(brokers, &self.client_properties(), runtime),
+        }
+    }
+
+    /// Returns no properties for the broker inside: what the environment says is meant for real ones.
+    fn client_properties(&self) -> Vec<(String, String)> {
+        match self.brokers {
+            None => Vec::new(),
+            Some(_) => client_properties(environment::variables(), &self.properties),
         }
     }
 
@@ -150,7 +159,7 @@ impl DemoArgs {
             brokers: broker.bootstrap_servers().to_owned(),
             encoding: self.encoding,
             schema_ids: SchemaIds::embedded(),
-            properties: self.properties.clone(),
+            properties: self.client_properties(),
         }
     }
 
@@ -161,7 +170,7 @@ impl DemoArgs {
             ..IngestConfig::default()
         };
         config.kafka.brokers = broker.bootstrap_servers().to_owned();
-        config.kafka.properties = self.properties.iter().cloned().collect();
+        config.kafka.properties = self.client_properties().into_iter().collect();
         for topic in config.topics.values_mut() {
             topic.encoding = match self.encoding {
                 Encoding::Json => ingest::config::Encoding::Json,

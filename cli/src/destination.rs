@@ -11,6 +11,7 @@ use simulator::publish::{
     NullSink, PublishError, PublishSummary, SchemaIds, register_contracts,
 };
 
+use crate::environment;
 use crate::exit::UsageError;
 use crate::interrupt::Interrupt;
 use crate::runtime;
@@ -27,7 +28,8 @@ pub struct DestinationArgs {
     /// Schema registry the contracts are registered at, for Avro; the embedded ids when not given
     #[arg(long, value_name = "URL")]
     schema_registry: Option<String>,
-    /// A property of the Kafka client, such as security.protocol=SASL_SSL
+    /// A property of the Kafka client, such as security.protocol=SASL_SSL; a secret is better kept in the
+    /// environment, sasl.password as NOTSPOT_KAFKA_SASL_PASSWORD
     #[arg(long = "kafka", value_name = "KEY=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
     /// Compress the files with zstd
@@ -64,6 +66,20 @@ pub fn property(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 
+/// Returns the Kafka client's properties: those of the environment, then those of the command line.
+///
+/// `NOTSPOT_KAFKA_SASL_PASSWORD` is `sasl.password`: no property of the client has an underscore.
+pub fn client_properties(
+    environment: impl IntoIterator<Item = (String, String)>,
+    options: &[(String, String)],
+) -> Vec<(String, String)> {
+    let of_environment = environment.into_iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("NOTSPOT_KAFKA_")?;
+        Some((name.to_ascii_lowercase().replace('_', "."), value))
+    });
+    of_environment.chain(options.iter().cloned()).collect()
+}
+
 impl DestinationArgs {
     /// Opens the place; what goes there stops with the interrupt.
     ///
@@ -75,7 +91,7 @@ impl DestinationArgs {
                 brokers: brokers.clone(),
                 encoding: self.encoding,
                 schema_ids: self.schema_ids()?,
-                properties: self.properties.clone(),
+                properties: client_properties(environment::variables(), &self.properties),
             })?),
             (None, Some(folder)) => Box::new(FileSink::create(&FileSinkConfig {
                 folder: folder.clone(),
@@ -129,5 +145,27 @@ impl EventSink for Stoppable {
 
     fn finish(&mut self) -> Result<PublishSummary, PublishError> {
         self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_of_the_command_line_win_over_the_environment() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let environment = [
+            pair("NOTSPOT_KAFKA_SASL_PASSWORD", "secret"),
+            pair("HOME", "/"),
+        ];
+        let options = [pair("sasl.password", "other")];
+        assert_eq!(
+            client_properties(environment, &options),
+            [
+                pair("sasl.password", "secret"),
+                pair("sasl.password", "other")
+            ]
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use analytics::report::ReportError;
+use analytics::stat::StatError;
 use analytics::{SessionError, SnapshotError};
 use ingest::IngestError;
 use ingest::config::ConfigError;
@@ -94,6 +95,12 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return match error {
             SessionError::Query(_) => None,
             _ => Some(Exit::Lake),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<StatError>() {
+        return match error {
+            StatError::Option(_) | StatError::Open { .. } => Some(Exit::Usage),
+            _ => None,
         };
     }
     match error.downcast_ref::<ReportError>()? {

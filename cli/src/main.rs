@@ -2,6 +2,7 @@
 //!
 //! One file a command. Results go to standard output, logs and progress to standard error.
 
+mod analyze;
 mod args;
 mod clock;
 mod completions;
@@ -21,6 +22,7 @@ mod report;
 mod schema;
 mod simulate;
 mod sql;
+mod stat;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -70,6 +72,8 @@ fn dispatch(
         Command::Ingest(args) => ingest::run(args, out, interrupt),
         Command::Sql(args) => sql::run(args, out, interrupt),
         Command::Report(args) => report::run(args, out),
+        Command::Analyze(args) => analyze::run(args, out),
+        Command::Stat(command) => stat::run(command, out, interrupt),
         Command::Schema(args) => schema::run(args, out),
         Command::Completions(args) => completions::run(args, out),
     }

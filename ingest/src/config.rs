@@ -280,11 +280,11 @@ impl IngestConfig {
         for (name, text) in environment {
             if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
                 let key = key.to_ascii_lowercase().replace("__", ".");
-                figment = figment.merge((key, scalar(&text)));
+                figment = set(figment, &key, &text);
             }
         }
         for (key, text) in flags {
-            figment = figment.merge((key, scalar(&text)));
+            figment = set(figment, &key, &text);
         }
         let given: Dict = figment.extract().map_err(|error| figment_faults(&error))?;
         let mut faults = unknown_keys(&given);
@@ -433,16 +433,26 @@ impl KafkaConfig {
     }
 }
 
-/// Numbers and truth values stay what they look like; all else is text.
-fn scalar(text: &str) -> Value {
-    if let Ok(number) = text.parse::<i64>() {
-        return Value::from(number);
+/// Merges one setting of the environment or a flag.
+fn set(figment: Figment, key: &str, text: &str) -> Figment {
+    // Names of the client's properties have dots of their own.
+    if let Some(property) = key.strip_prefix("kafka.properties.") {
+        let properties = BTreeMap::from([(property, text)]);
+        return figment.merge(("kafka.properties", properties));
     }
-    match text {
-        "true" => Value::from(true),
-        "false" => Value::from(false),
-        _ => Value::from(text),
-    }
+    let value = scalar(key, text);
+    figment.merge((key, value))
+}
+
+/// Reads a number or a truth value where the setting is one; all else is text, digits too.
+fn scalar(key: &str, text: &str) -> Value {
+    let default = Figment::from(Serialized::defaults(IngestConfig::default())).find_value(key);
+    let parsed = match default {
+        Ok(Value::Num(..)) => text.parse::<i64>().ok().map(Value::from),
+        Ok(Value::Bool(..)) => text.parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| Value::from(text))
 }
 
 fn figment_faults(error: &figment::Error) -> ConfigError {
@@ -520,6 +530,22 @@ mod tests {
             (config.kafka.brokers.as_str(), config.group.as_str()),
             ("b:2", "nightly")
         );
+    }
+
+    #[test]
+    fn text_of_digits_stays_text_and_properties_keep_their_dots() {
+        let config = load(&[
+            ("group", "2026"),
+            ("kafka.sasl_password", "123456"),
+            ("epoch", "3"),
+            ("until_end", "true"),
+            ("kafka.properties.session.timeout.ms", "6000"),
+        ]);
+        let config = config.expect("valid settings");
+        assert_eq!((config.group.as_str(), config.epoch), ("2026", 3));
+        assert_eq!(config.kafka.sasl_password.as_deref(), Some("123456"));
+        assert!(config.until_end);
+        assert_eq!(config.kafka.properties["session.timeout.ms"], "6000");
     }
 
     #[test]

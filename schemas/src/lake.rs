@@ -1,6 +1,8 @@
 //! The lake's layout: owns table names, columns, partitioning, properties and paths.
 //! Nothing else in the project spells them; this module does no I/O.
 
+mod derived;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
@@ -42,17 +44,41 @@ pub enum Table {
     Terminals,
     /// The registry of merchants.
     Merchants,
+    /// Derived: one row per terminal, day, place, carrier, RAT and firmware.
+    TerminalDays,
+    /// Derived: one row per five minutes, host, carrier and partition cell.
+    FailureSlots,
+    /// Derived: one row per outage, by the day it began.
+    Outages,
+    /// Derived: one row per cell of resolution 8 and carrier, of the analysed window.
+    Cells,
+    /// Derived: one row per weak zone or not-spot of the analysed window.
+    WeakZones,
+    /// Derived: one row per failure zone without weak signal of the analysed window.
+    FailureZones,
+    /// Derived: one row per device model and firmware of the analysed window.
+    DeviceModels,
+    /// Derived: one row per terminal held against its peers in the analysed window.
+    TerminalFlags,
 }
 
 impl Table {
-    /// Every table, facts first.
-    pub const ALL: [Self; 6] = [
+    /// Every table: facts, registry, and what the analysis derives from them.
+    pub const ALL: [Self; 14] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
         Self::Quarantine,
         Self::Terminals,
         Self::Merchants,
+        Self::TerminalDays,
+        Self::FailureSlots,
+        Self::Outages,
+        Self::Cells,
+        Self::WeakZones,
+        Self::FailureZones,
+        Self::DeviceModels,
+        Self::TerminalFlags,
     ];
 
     /// Returns the table's name in SQL and its folder in the lake.
@@ -64,6 +90,14 @@ impl Table {
             Self::Quarantine => "quarantine",
             Self::Terminals => "terminals",
             Self::Merchants => "merchants",
+            Self::TerminalDays => "terminal_days",
+            Self::FailureSlots => "failure_slots",
+            Self::Outages => "outages",
+            Self::Cells => "cells",
+            Self::WeakZones => "weak_zones",
+            Self::FailureZones => "failure_zones",
+            Self::DeviceModels => "device_models",
+            Self::TerminalFlags => "terminal_flags",
         }
     }
 
@@ -76,6 +110,18 @@ impl Table {
             Self::Quarantine => "one row per message that could not be accepted",
             Self::Terminals => "one row per registered terminal",
             Self::Merchants => "one row per registered merchant",
+            Self::TerminalDays => "one row per terminal, day, place, carrier, RAT and firmware",
+            Self::FailureSlots => "one row per five minutes, host, carrier and partition cell",
+            Self::Outages => "one row per outage, by the day it began",
+            Self::Cells => "one row per cell of resolution 8 and carrier, of the analysed window",
+            Self::WeakZones => "one row per weak zone or not-spot of the analysed window",
+            Self::FailureZones => {
+                "one row per failure zone without weak signal of the analysed window"
+            }
+            Self::DeviceModels => "one row per device model and firmware of the analysed window",
+            Self::TerminalFlags => {
+                "one row per terminal held against its peers in the analysed window"
+            }
         }
     }
 
@@ -85,18 +131,25 @@ impl Table {
             Self::Heartbeats => Some(EventKind::Heartbeat),
             Self::SignalReadings => Some(EventKind::Signal),
             Self::Declines => Some(EventKind::Decline),
-            Self::Quarantine | Self::Terminals | Self::Merchants => None,
+            _ => None,
         }
     }
 
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 6]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 14]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
                     Table::Terminals => terminal_fields(),
                     Table::Merchants => merchant_fields(),
+                    Table::TerminalDays => derived::terminal_days(),
+                    Table::FailureSlots => derived::failure_slots(),
+                    Table::Outages => derived::outages(),
+                    Table::Cells => derived::cells(),
+                    Table::WeakZones | Table::FailureZones => derived::zones(),
+                    Table::DeviceModels => derived::device_models(),
+                    Table::TerminalFlags => derived::terminal_flags(),
                     fact => fact_fields(fact.event_kind().expect("the others are fact tables")),
                 }))
             })
@@ -112,6 +165,12 @@ impl Table {
             }
             Self::Quarantine => &["ingest_date"],
             Self::Terminals | Self::Merchants => &[],
+            Self::TerminalDays | Self::FailureSlots | Self::Outages => &["event_date"],
+            Self::Cells
+            | Self::WeakZones
+            | Self::FailureZones
+            | Self::DeviceModels
+            | Self::TerminalFlags => &["window_to"],
         }
     }
 
@@ -124,6 +183,14 @@ impl Table {
             Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset"],
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
+            Self::TerminalDays => &["cell_r9", "terminal_id"],
+            Self::FailureSlots => &["slot_time", "host_id"],
+            Self::Outages => &["from_time", "outage_id"],
+            Self::Cells => &["cell_r8", "carrier_plmn"],
+            Self::WeakZones => &["zone_id"],
+            Self::FailureZones => &["zone_id"],
+            Self::DeviceModels => &["model", "firmware"],
+            Self::TerminalFlags => &["terminal_id"],
         }
     }
 
@@ -136,6 +203,14 @@ impl Table {
             Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset", "reason"],
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
+            Self::TerminalDays => &["source_rows", "terminal_id", "cell_r9", "method_version"],
+            Self::FailureSlots => &["source_rows", "slot_time", "method_version"],
+            Self::Outages => &["source_rows", "from_time", "method_version"],
+            Self::Cells => &["cell_r8", "method_version"],
+            Self::WeakZones => &["zone_id", "method_version"],
+            Self::FailureZones => &["zone_id", "method_version"],
+            Self::DeviceModels => &["model", "method_version"],
+            Self::TerminalFlags => &["terminal_id", "method_version"],
         }
     }
 

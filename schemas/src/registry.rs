@@ -52,7 +52,7 @@ pub fn file_columns(table: Table) -> &'static [RegistryColumn] {
     match table {
         Table::Terminals => &TERMINALS,
         Table::Merchants => &MERCHANTS,
-        Table::Heartbeats | Table::SignalReadings | Table::Declines | Table::Quarantine => &[],
+        _ => &[],
     }
 }
 

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Date32Type, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, Statistics, project_schema};
+use datafusion::common::{Result, ScalarValue, Statistics, project_schema};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -39,6 +40,19 @@ pub(crate) struct LakeTable {
 impl LakeTable {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
         Self { snapshot }
+    }
+
+    /// Adds the rows of each day, the first partition column of a fact table.
+    pub(crate) fn add_rows_by_day(&self, days: &mut BTreeMap<NaiveDate, u64>) {
+        for file in self.snapshot.files.iter() {
+            let Some(ScalarValue::Date32(Some(day))) = file.partition_values.first() else {
+                continue;
+            };
+            let rows = file.statistics.num_rows.get_value();
+            if let Some(day) = Date32Type::to_naive_date_opt(*day) {
+                *days.entry(day).or_default() += rows.map_or(0, |rows| *rows as u64);
+            }
+        }
     }
 
     /// Splits the schema as the files do: partition columns are not inside them.

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::run;
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["demo"],
     &["simulate"],
@@ -13,6 +13,14 @@ const COMMANDS: [&[&str]; 10] = [
     &["ingest"],
     &["sql"],
     &["report"],
+    &["stat"],
+    &["stat", "gi-star"],
+    &["stat", "scan"],
+    &["stat", "rates"],
+    &["stat", "models"],
+    &["stat", "terminals"],
+    &["stat", "effect"],
+    &["stat", "fdr"],
     &["schema"],
     &["completions"],
 ];

@@ -3,8 +3,10 @@
 mod demo;
 mod errors;
 mod help;
+mod kafka;
 mod map;
 mod registry;
 mod replay;
 mod shell;
+mod stat;
 mod support;

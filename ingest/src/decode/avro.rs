@@ -41,13 +41,19 @@ pub(super) fn decode(
     for &message in messages {
         let payload = payloads[message];
         let fault = |detail: String| Err(Failure::at(message, Reason::Undecodable, detail));
-        match decoder.decode(payload) {
+        let capacity = decoder.capacity();
+        let read = match decoder.decode(payload) {
+            Ok(read) => read,
             Err(error) => return fault(error.to_string()),
-            // A truncated body is taken in part and spoils what follows; trailing bytes are rows.
-            Ok(read) if read != payload.len() => {
-                return fault(format!("{read} of {} bytes are an event", payload.len()));
-            }
-            Ok(_) => {}
+        };
+        // A body that is cut off or missing would be looked for in the next message, and bytes behind
+        // one may be an event of their own.
+        let events = capacity - decoder.capacity();
+        if read != payload.len() || events != 1 {
+            let bytes = payload.len();
+            return fault(format!(
+                "{read} of {bytes} bytes read, {events} events found"
+            ));
         }
     }
     let batch = decoder.flush().map_err(|error| unusable(&error))?;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
+use reqwest::StatusCode;
 use schemas::EventKind;
+use serde::Deserialize;
 
 use crate::error::IngestError;
 
@@ -12,11 +13,15 @@ use crate::error::IngestError;
 #[derive(Debug)]
 pub struct SchemaIds {
     known: HashMap<u32, String>,
-    registry: Option<(String, SrSettings)>,
+    registry: Option<Registry>,
 }
 
 /// Tries to reach the registry before the ingester gives up.
 const ATTEMPTS: u32 = 5;
+/// Longest wait for an answer of the registry.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// What registries answer beside status 404 when they know no schema of that id.
+const SCHEMA_NOT_FOUND: u32 = 40403;
 
 impl SchemaIds {
     /// Knows the contracts of this build under their fixed ids.
@@ -33,10 +38,12 @@ impl SchemaIds {
 
     /// Knows nothing yet and asks the registry at `url`.
     pub fn registry(url: &str) -> Self {
-        let settings = SrSettings::new(url.trim_end_matches('/').to_owned());
         Self {
             known: HashMap::new(),
-            registry: Some((url.to_owned(), settings)),
+            registry: Some(Registry {
+                url: url.trim_end_matches('/').to_owned(),
+                client: reqwest::Client::new(),
+            }),
         }
     }
 
@@ -50,41 +57,93 @@ impl SchemaIds {
     /// # Errors
     /// When the registry cannot be reached: messages are then no worse than before, and wait.
     pub async fn learn(&mut self, ids: impl IntoIterator<Item = u32>) -> Result<(), IngestError> {
-        let Some((url, settings)) = &self.registry else {
+        let Some(registry) = &self.registry else {
             return Ok(());
         };
         for id in ids {
             if self.known.contains_key(&id) {
                 continue;
             }
-            let mut attempt = 1;
-            loop {
-                // A failure stays in the client's cache, so each try has a client of its own.
-                let fresh = SrSettings::new(url.trim_end_matches('/').to_owned());
-                let settings = if attempt == 1 { settings } else { &fresh };
-                match get_schema_by_id(id, settings).await {
-                    Ok(schema) => {
-                        self.known.insert(id, schema.schema);
-                        break;
-                    }
-                    Err(error) if !error.retriable => {
-                        tracing::warn!(schema_id = id, %error, "registry does not know the schema id");
-                        break;
-                    }
-                    Err(error) if attempt == ATTEMPTS => {
-                        return Err(IngestError::RegistryUnreachable {
-                            url: url.clone(),
-                            reason: error.to_string(),
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%url, attempt, %error, "schema registry unreachable, waiting");
-                        tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-                        attempt += 1;
-                    }
+            match registry.schema(id).await? {
+                Some(schema) => {
+                    self.known.insert(id, schema);
                 }
+                None => tracing::warn!(
+                    schema_id = id, url = %registry.url,
+                    "schema registry does not know the schema id"
+                ),
             }
         }
         Ok(())
     }
+}
+
+/// A registry that is asked over HTTP.
+#[derive(Debug)]
+struct Registry {
+    url: String,
+    client: reqwest::Client,
+}
+
+#[derive(Deserialize)]
+struct Registered {
+    schema: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error_code: u32,
+}
+
+impl Registry {
+    /// Returns the schema of an id, `None` when the registry says that it has none.
+    async fn schema(&self, id: u32) -> Result<Option<String>, IngestError> {
+        let mut attempt = 1;
+        loop {
+            let reason = match self.ask(id).await {
+                Ok(schema) => return Ok(schema),
+                Err(reason) => reason,
+            };
+            if attempt == ATTEMPTS {
+                return Err(IngestError::RegistryUnreachable {
+                    url: self.url.clone(),
+                    reason,
+                });
+            }
+            let wait = Duration::from_millis(200 << attempt);
+            tracing::warn!(url = %self.url, attempt, reason, ?wait, "schema registry unreachable, waiting");
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// Asks once. A failure of the registry, or a wrong URL, must not look like an unknown id:
+    /// good messages would go to quarantine.
+    async fn ask(&self, id: u32) -> Result<Option<String>, String> {
+        // `deleted`: messages outlive the subject that their schema was registered under.
+        let address = format!("{}/schemas/ids/{id}?deleted=true", self.url);
+        let request = self.client.get(address).timeout(ANSWER_WAIT);
+        let answer = request.send().await.map_err(|error| told(&error))?;
+        let status = answer.status();
+        if status == StatusCode::OK {
+            let registered: Registered = answer.json().await.map_err(|error| told(&error))?;
+            return Ok(Some(registered.schema));
+        }
+        let refusal = answer.json::<Refusal>().await;
+        if status == StatusCode::NOT_FOUND
+            && refusal.is_ok_and(|refusal| refusal.error_code == SCHEMA_NOT_FOUND)
+        {
+            return Ok(None);
+        }
+        Err(format!(
+            "it answered {status} when asked for schema id {id}"
+        ))
+    }
+}
+
+/// Tells an error with its causes, where the client hides what went wrong.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let told: Vec<String> = causes.map(ToString::to_string).collect();
+    told.join(": ")
 }

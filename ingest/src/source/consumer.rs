@@ -46,6 +46,10 @@ pub(crate) fn run(mut engine: Engine, shutdown: &Shutdown) -> Result<(), IngestE
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     consumer.subscribe(&names)?;
     let result = poll_loop(&consumer, &ends, shutdown);
+    if result.is_err() {
+        // Closing gives the partitions back, and would try once more what has just failed.
+        consumer.context().engine().windows.clear();
+    }
     close(consumer);
     result
 }
@@ -56,15 +60,14 @@ fn poll_loop(
     shutdown: &Shutdown,
 ) -> Result<(), IngestError> {
     let callbacks = consumer.context();
-    let mut quiet_since = std::time::Instant::now();
     loop {
         // The lock is not held while polling: callbacks run inside poll and take it themselves.
         match consumer.poll(POLL) {
-            Some(Ok(message)) => {
-                quiet_since = std::time::Instant::now();
-                callbacks.engine().take(&message);
+            Some(Ok(message)) => callbacks.engine().take(&message),
+            Some(Err(error)) => {
+                tolerate(error)?;
+                callbacks.engine().stir();
             }
-            Some(Err(error)) => tolerate(error)?,
             None => {}
         }
         let mut engine = callbacks.engine();
@@ -75,7 +78,7 @@ fn poll_loop(
         if shutdown.requested() {
             return stop(&mut engine, consumer);
         }
-        let at_end = engine.config.until_end && reached(&engine, ends, quiet_since.elapsed());
+        let at_end = engine.config.until_end && reached(&engine, ends);
         let trigger = if at_end {
             Some(Trigger::End)
         } else {
@@ -83,8 +86,11 @@ fn poll_loop(
         };
         if let Some(trigger) = trigger {
             flush_all(&mut engine, consumer, trigger)?;
-            if at_end && reached(&engine, ends, quiet_since.elapsed()) {
-                return Ok(());
+            match at_end {
+                // Not so any more where another writer moved a position.
+                true if reached(&engine, ends) => return Ok(()),
+                true => {}
+                false => engine.stir(),
             }
         }
     }
@@ -167,10 +173,10 @@ fn hint(engine: &Engine, consumer: &BaseConsumer<Callbacks>) {
     }
 }
 
-fn reached(engine: &Engine, ends: &[(Partition, i64)], quiet: Duration) -> bool {
+fn reached(engine: &Engine, ends: &[(Partition, i64)]) -> bool {
     ends.iter()
         .all(|(partition, end)| match engine.windows.get(partition) {
-            Some(window) => window.next >= *end || quiet > IDLE,
+            Some(window) => window.next >= *end || engine.quiet() > IDLE,
             None => *end == 0,
         })
 }
@@ -305,6 +311,7 @@ fn set_positions<C: ConsumerContext>(
             .windows
             .insert((kind, partition), Window::at(position));
     }
+    engine.stir();
     Ok(())
 }
 

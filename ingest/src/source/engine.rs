@@ -37,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) fatal: Option<IngestError>,
     bytes: u64,
     oldest: Option<Instant>,
+    last_news: Instant,
 }
 
 impl Engine {
@@ -62,6 +63,7 @@ impl Engine {
             fatal: None,
             bytes: 0,
             oldest: None,
+            last_news: Instant::now(),
         }
     }
 
@@ -97,6 +99,7 @@ impl Engine {
 
     /// Takes a message into its partition's window.
     pub(crate) fn take(&mut self, message: &BorrowedMessage<'_>) {
+        self.stir();
         let Some(kind) = self.kind_of(message.topic()) else {
             return;
         };
@@ -132,6 +135,16 @@ impl Engine {
     pub(crate) fn emptied(&mut self) {
         self.bytes = 0;
         self.oldest = None;
+    }
+
+    /// Called when messages may be on their way: after one came, an assignment, a flush, an error.
+    pub(crate) fn stir(&mut self) {
+        self.last_news = Instant::now();
+    }
+
+    /// Returns for how long nothing has happened while messages were asked for.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.last_news.elapsed()
     }
 
     pub(crate) fn turn(&self) {

@@ -65,7 +65,12 @@ impl Broker {
         }
     }
 
-    fn own_kafka() -> Result<Self> {
+    /// Starts Apache Kafka whatever the environment names: for topics of fixed names, which on
+    /// brokers of others may hold what is not ours.
+    ///
+    /// # Errors
+    /// When Java, Maven or the artifacts are missing, or the broker does not answer.
+    pub fn own_kafka() -> Result<Self> {
         let folder = temporary_folder()?;
         let (script, bootstrap) = start(&folder)?;
         Ok(Self {

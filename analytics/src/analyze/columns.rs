@@ -1,0 +1,47 @@
+//! Columns of an answer as plain values.
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::error::ArrowError;
+
+/// Returns an integer column; null counts as 0.
+pub(super) fn counts(batch: &RecordBatch, name: &str) -> Result<Vec<u64>, ArrowError> {
+    let values = optional_integers(batch, name)?.into_iter();
+    Ok(values
+        .map(|value| {
+            value
+                .and_then(|value| u64::try_from(value).ok())
+                .unwrap_or(0)
+        })
+        .collect())
+}
+
+/// Returns an integer column.
+pub(super) fn optional_integers(
+    batch: &RecordBatch,
+    name: &str,
+) -> Result<Vec<Option<i64>>, ArrowError> {
+    let column = cast(column(batch, name)?, &DataType::Int64)?;
+    Ok(column.as_primitive::<Int64Type>().iter().collect())
+}
+
+/// Returns a text column.
+pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
+    let column = cast(column(batch, name)?, &DataType::Utf8)?;
+    Ok(column.as_string::<i32>().clone())
+}
+
+/// Returns a value of a text column, `None` where it is null.
+pub(super) fn text(column: &StringArray, row: usize) -> Option<&str> {
+    column.is_valid(row).then(|| column.value(row))
+}
+
+fn column<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a std::sync::Arc<dyn Array>, ArrowError> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| ArrowError::SchemaError(format!("the answer has no column {name}")))
+}

@@ -1,0 +1,319 @@
+//! Outages of some days: what is counted for the search, and the table it fills.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use h3o::CellIndex;
+use schemas::Table;
+use schemas::lake::cell_from_i64;
+use serde::Serialize;
+use statistics::outages::{self, Activity, FailingTerminals, Options, Outage, VersionLife};
+
+use super::publish::{DerivedTable, rows_to_batch};
+use super::{AnalyzeError, METHOD_VERSION, columns};
+use crate::session::LakeSession;
+
+const FAILING: &str = include_str!("../../sql/rollups/failing_terminals.sql");
+const ACTIVE: &str = include_str!("../../sql/rollups/active_terminals.sql");
+const SLOT_S: i64 = 300;
+/// Days looked at before and after, so that an ordinary level is known and no outage is cut.
+const DAYS_AROUND: u64 = 3;
+
+/// Names as dense numbers.
+#[derive(Debug, Default)]
+struct Names {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Names {
+    fn number(&mut self, name: Option<&str>) -> Option<u32> {
+        let name = name?;
+        if let Some(number) = self.numbers.get(name) {
+            return Some(*number);
+        }
+        let number = u32::try_from(self.names.len()).expect("fewer names than 2^32");
+        self.numbers.insert(name.to_owned(), number);
+        self.names.push(name.to_owned());
+        Some(number)
+    }
+
+    fn name(&self, number: Option<u32>) -> Option<String> {
+        Some(self.names[number? as usize].clone())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Vocabulary {
+    terminals: Names,
+    hosts: Names,
+    carriers: Names,
+    versions: Names,
+}
+
+/// Finds the outages that began in these days, and replaces the table's rows of them.
+pub(super) async fn publish(
+    lake: &LakeSession,
+    days: &[(NaiveDate, u64)],
+    now: DateTime<Utc>,
+) -> Result<(), AnalyzeError> {
+    let [(first, _), ..] = days else {
+        return Ok(());
+    };
+    let last = days[days.len() - 1].0;
+    let around = Days::new(DAYS_AROUND);
+    let from = first.checked_sub_days(around).unwrap_or(*first);
+    let to = last.checked_add_days(around).unwrap_or(last);
+    let mut names = Vocabulary::default();
+    let failing = failing(lake, from, to, &mut names).await?;
+    let active = active(lake, from, to, &mut names).await?;
+    let lives = version_lives(&active);
+    let found = tokio::task::spawn_blocking(move || {
+        outages::find(&failing, &active, &lives, &Options::default())
+    })
+    .await
+    .expect("the search does not panic")
+    .map_err(|error| AnalyzeError::Method {
+        method: "the search for outages",
+        reason: error.to_string(),
+    })?;
+    let rows: Vec<OutageRow> = found
+        .iter()
+        .filter_map(|outage| OutageRow::of(outage, &names, days))
+        .collect();
+    let wanted: Vec<NaiveDate> = days.iter().map(|(day, _)| *day).collect();
+    let made_from = days.iter().map(|(_, rows)| *rows).sum::<u64>();
+    DerivedTable::open(lake.location(), Table::Outages)
+        .await?
+        .replace(
+            &wanted,
+            &[rows_to_batch(Table::Outages, &rows)?],
+            (
+                &format!("analyze/{first}"),
+                i64::try_from(made_from).unwrap_or(i64::MAX),
+            ),
+            now.timestamp_millis(),
+        )
+        .await?;
+    Ok(())
+}
+
+async fn failing(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+    names: &mut Vocabulary,
+) -> Result<Vec<FailingTerminals>, AnalyzeError> {
+    let answer = lake.collect(&between(FAILING, from, to)).await?;
+    let mut rows = Vec::with_capacity(answer.rows());
+    for batch in &answer.batches {
+        let slots = columns::optional_integers(batch, "slot")?;
+        let failures = columns::counts(batch, "failures")?;
+        let cells = columns::optional_integers(batch, "cell_r4")?;
+        let [terminals, hosts, carriers, versions] =
+            ["terminal_id", "host_id", "carrier_plmn", "app_version"]
+                .map(|name| columns::texts(batch, name));
+        let (terminals, hosts, carriers, versions) = (terminals?, hosts?, carriers?, versions?);
+        for row in 0..batch.num_rows() {
+            let (Some(slot), Some(terminal)) = (
+                slots[row],
+                names.terminals.number(columns::text(&terminals, row)),
+            ) else {
+                continue;
+            };
+            rows.push(FailingTerminals {
+                slot,
+                terminal,
+                host: names.hosts.number(columns::text(&hosts, row)),
+                plmn: names.carriers.number(columns::text(&carriers, row)),
+                cell_r4: cells[row].and_then(cell_from_i64),
+                app_version: names.versions.number(columns::text(&versions, row)),
+                failures: u32::try_from(failures[row]).unwrap_or(u32::MAX),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+async fn active(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+    names: &mut Vocabulary,
+) -> Result<Vec<Activity>, AnalyzeError> {
+    let answer = lake.collect(&between(ACTIVE, from, to)).await?;
+    let mut rows = Vec::with_capacity(answer.rows());
+    for batch in &answer.batches {
+        let hours = columns::optional_integers(batch, "hour")?;
+        let cells = columns::optional_integers(batch, "cell_r4")?;
+        let terminals = columns::counts(batch, "terminals")?;
+        let attempts = columns::counts(batch, "attempts")?;
+        let [hosts, carriers, versions] =
+            ["host_id", "carrier_plmn", "app_version"].map(|name| columns::texts(batch, name));
+        let (hosts, carriers, versions) = (hosts?, carriers?, versions?);
+        for row in 0..batch.num_rows() {
+            let Some(hour) = hours[row] else { continue };
+            rows.push(Activity {
+                hour,
+                host: names.hosts.number(columns::text(&hosts, row)),
+                plmn: names.carriers.number(columns::text(&carriers, row)),
+                cell_r4: cells[row].and_then(cell_from_i64),
+                app_version: names.versions.number(columns::text(&versions, row)),
+                terminals: u32::try_from(terminals[row]).unwrap_or(u32::MAX),
+                attempts: u32::try_from(attempts[row]).unwrap_or(u32::MAX),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn between(sql: &str, from: NaiveDate, to: NaiveDate) -> String {
+    sql.replace("{from}", &from.to_string())
+        .replace("{to}", &to.to_string())
+}
+
+/// A version lives from its first heartbeat's hour to its last's.
+fn version_lives(active: &[Activity]) -> Vec<VersionLife> {
+    let slots_per_hour = 3_600 / SLOT_S;
+    let mut lives: std::collections::BTreeMap<u32, (i64, i64)> = std::collections::BTreeMap::new();
+    for row in active {
+        if let Some(version) = row.app_version {
+            let first = row.hour * slots_per_hour;
+            let last = first + slots_per_hour - 1;
+            let life = lives.entry(version).or_insert((first, last));
+            *life = (life.0.min(first), life.1.max(last));
+        }
+    }
+    lives
+        .into_iter()
+        .map(|(app_version, (first_slot, last_slot))| VersionLife {
+            app_version,
+            first_slot,
+            last_slot,
+        })
+        .collect()
+}
+
+/// A row of the table, as it is serialised.
+#[derive(Debug, Serialize)]
+struct OutageRow {
+    outage_id: String,
+    kind: &'static str,
+    host_id: Option<String>,
+    carrier_plmn: Option<String>,
+    app_version: Option<String>,
+    cells_r4: Option<String>,
+    from_time: String,
+    to_time: String,
+    failing_terminals: u64,
+    active_terminals: u64,
+    failures: u64,
+    expected_terminal_slots: f64,
+    log_likelihood_ratio: f64,
+    method_version: i32,
+    source_rows: u64,
+    event_date: String,
+}
+
+impl OutageRow {
+    /// Returns the row, unless the outage began on another day.
+    fn of(outage: &Outage, names: &Vocabulary, days: &[(NaiveDate, u64)]) -> Option<Self> {
+        let from = time_of(outage.from_slot)?;
+        let to = time_of(outage.to_slot)?;
+        let day = from.date_naive();
+        let (_, source_rows) = days.iter().find(|(known, _)| *known == day)?;
+        let host_id = names.hosts.name(outage.host);
+        let carrier_plmn = names.carriers.name(outage.plmn);
+        let app_version = names.versions.name(outage.app_version);
+        let of_whom = host_id
+            .as_ref()
+            .or(app_version.as_ref())
+            .or(carrier_plmn.as_ref());
+        let kind = outage.kind.as_str();
+        let cells: Vec<String> = outage.cells_r4.iter().map(CellIndex::to_string).collect();
+        let place = cells
+            .first()
+            .map(|cell| format!("/{cell}"))
+            .unwrap_or_default();
+        Some(Self {
+            outage_id: format!(
+                "{kind}/{}{place}/{}",
+                of_whom.map_or("all", String::as_str),
+                from.format("%Y-%m-%dT%H:%MZ")
+            ),
+            kind,
+            cells_r4: (!cells.is_empty()).then(|| cells.join(";")),
+            host_id,
+            carrier_plmn,
+            app_version,
+            from_time: from.to_rfc3339(),
+            to_time: to.to_rfc3339(),
+            failing_terminals: outage.terminals as u64,
+            active_terminals: outage.active_terminals as u64,
+            failures: outage.failures,
+            expected_terminal_slots: outage.expected,
+            log_likelihood_ratio: outage.llr,
+            method_version: METHOD_VERSION,
+            source_rows: *source_rows,
+            event_date: day.to_string(),
+        })
+    }
+}
+
+fn time_of(slot: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(slot.checked_mul(SLOT_S)?, 0)
+}
+
+/// Returns a condition on declines of a day, beside the registered `home_r9`: inside a known outage.
+///
+/// It is spelled out because outages are few and failures many: no join has to be planned.
+pub(super) async fn predicate(lake: &LakeSession, day: NaiveDate) -> Result<String, AnalyzeError> {
+    let sql = format!(
+        "select host_id, carrier_plmn, app_version, cells_r4, \
+         cast(from_time as text) as from_text, cast(to_time as text) as to_text from lake.outages \
+         where from_time < date '{day}' + interval '1 day' and to_time > date '{day}'"
+    );
+    let answer = lake.collect(&sql).await?;
+    let mut inside = Vec::new();
+    for batch in &answer.batches {
+        let [hosts, carriers, versions, cells, from, to] = [
+            "host_id",
+            "carrier_plmn",
+            "app_version",
+            "cells_r4",
+            "from_text",
+            "to_text",
+        ]
+        .map(|name| columns::texts(batch, name));
+        let (hosts, carriers, versions) = (hosts?, carriers?, versions?);
+        let (cells, from, to) = (cells?, from?, to?);
+        for row in 0..batch.num_rows() {
+            let mut all = vec![format!(
+                "event_time >= timestamp '{}' and event_time < timestamp '{}'",
+                from.value(row),
+                to.value(row)
+            )];
+            for (name, column) in [
+                ("host_id", &hosts),
+                ("carrier_plmn", &carriers),
+                ("app_version", &versions),
+            ] {
+                if let Some(value) = columns::text(column, row) {
+                    all.push(format!("{name} = '{}'", value.replace('\'', "''")));
+                }
+            }
+            if let Some(cells) = columns::text(&cells, row) {
+                let cells: Vec<String> = cells.split(';').map(|cell| format!("'{cell}'")).collect();
+                all.push(format!(
+                    "h3_h3_to_string(h3_cell_to_parent(coalesce(home_r9, cell_r9), 4)) in ({})",
+                    cells.join(", ")
+                ));
+            }
+            inside.push(format!("({})", all.join(" and ")));
+        }
+    }
+    match inside.is_empty() {
+        true => Ok("false".into()),
+        false => Ok(inside.join(" or ")),
+    }
+}

@@ -1,0 +1,130 @@
+//! What a window of days shows: terminals against peers, models within places, cells and zones.
+//!
+//! The order is that of proof: first where the place explains what fails, whoever stands there; then
+//! terminals elsewhere against their peers; then models and places again, without bad terminals.
+
+mod devices;
+mod places;
+mod zones;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemas::Table;
+use serde::Serialize;
+
+use super::publish::{DerivedTable, rows_to_batch};
+use super::{AnalyzeError, METHOD_VERSION};
+use crate::session::LakeSession;
+use places::Places;
+
+/// What every row of a window says of where it comes from.
+#[derive(Debug, Clone, Serialize)]
+struct Origin {
+    method_version: i32,
+    window_from: String,
+    data_until: Option<String>,
+    window_to: String,
+}
+
+/// Tables that decide what a window shows.
+const INPUTS: [Table; 4] = [
+    Table::TerminalDays,
+    Table::Outages,
+    Table::Terminals,
+    Table::Merchants,
+];
+/// Written last: it is the mark that the window is done.
+const LAST: Table = Table::Cells;
+
+/// Computes and publishes the window, unless nothing it reads has changed.
+pub(super) async fn publish(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<bool, AnalyzeError> {
+    let app_id = format!("analyze/{METHOD_VERSION}/{from}/{to}");
+    let made_from = inputs(lake);
+    let done = DerivedTable::open(lake.location(), LAST).await?;
+    if done.made_from(&app_id).await? == Some(made_from) {
+        return Ok(false);
+    }
+    let places = Places::read(lake, from, to).await?;
+    let origin = Origin {
+        method_version: METHOD_VERSION,
+        window_from: from.to_string(),
+        data_until: data_until(lake).await?,
+        window_to: to.to_string(),
+    };
+    let known = zones::known(lake, to).await?;
+    let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
+        let weak_places = zones::weak_places(&places)?;
+        let terminals = devices::terminals(&places, &weak_places, &origin)?;
+        let flagged = devices::flagged(&terminals);
+        let models = devices::models(&places, &flagged, &weak_places, &origin)?;
+        let zones = zones::find(&places, &flagged, &known, &origin, to)?;
+        Ok((terminals, models, zones))
+    })
+    .await
+    .expect("the statistics do not panic")?;
+    let (terminals, models, zones) = found;
+    let made_from = (app_id.as_str(), made_from);
+    let publication = Publication {
+        lake,
+        to,
+        made_from,
+        now,
+    };
+    publication
+        .replace(Table::TerminalFlags, &terminals)
+        .await?;
+    publication.replace(Table::DeviceModels, &models).await?;
+    publication.replace(Table::WeakZones, &zones.weak).await?;
+    publication
+        .replace(Table::FailureZones, &zones.failure)
+        .await?;
+    publication.replace(LAST, &zones.cells).await?;
+    Ok(true)
+}
+
+struct Publication<'a> {
+    lake: &'a LakeSession,
+    to: NaiveDate,
+    made_from: (&'a str, i64),
+    now: DateTime<Utc>,
+}
+
+impl Publication<'_> {
+    async fn replace<T: Serialize>(&self, table: Table, rows: &[T]) -> Result<(), AnalyzeError> {
+        let rows = rows_to_batch(table, rows)?;
+        DerivedTable::open(self.lake.location(), table)
+            .await?
+            .replace(
+                &[self.to],
+                &[rows],
+                self.made_from,
+                self.now.timestamp_millis(),
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Versions only grow, so their sum changes when any of them does.
+fn inputs(lake: &LakeSession) -> i64 {
+    let versions = lake
+        .tables()
+        .iter()
+        .filter(|state| INPUTS.contains(&state.table))
+        .map(|state| state.version.map_or(0, |version| version + 1));
+    i64::try_from(versions.sum::<u64>()).unwrap_or(i64::MAX)
+}
+
+async fn data_until(lake: &LakeSession) -> Result<Option<String>, AnalyzeError> {
+    let answer = lake
+        .collect("select cast(max(ingest_time) as text) as t from lake.heartbeats")
+        .await?;
+    let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
+    let Some(batch) = batch else { return Ok(None) };
+    let texts = super::columns::texts(batch, "t")?;
+    Ok(super::columns::text(&texts, 0).map(str::to_owned))
+}

@@ -1,0 +1,288 @@
+//! Terminals against their peers, and models within places.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use h3o::CellIndex;
+use schemas::lake::cell_to_i64;
+use serde::Serialize;
+use statistics::models::{ModelCounts, ModelsOptions, compare_models};
+use statistics::terminals::{TerminalCounts, TerminalRow, TerminalsOptions, judge_terminals};
+
+use super::Origin;
+use super::places::{Place, Places};
+use crate::analyze::AnalyzeError;
+
+/// Lowest odds ratio, at the lower end of its interval, that condemns a model: less is not worth a
+/// release.
+const MODEL_ODDS_RATIO: f64 = 1.2;
+/// False discovery rate of flagged models.
+const MODEL_Q: f64 = 0.05;
+
+/// A row of `terminal_flags`.
+#[derive(Debug, Serialize)]
+pub(super) struct TerminalFlag {
+    terminal_id: String,
+    merchant_id: String,
+    model: String,
+    firmware: Option<String>,
+    carrier_plmn: String,
+    cell_r8: i64,
+    attempts: u64,
+    failures: u64,
+    expected_rate: Option<f64>,
+    probability: Option<f64>,
+    odds_ratio: Option<f64>,
+    p: Option<f64>,
+    q: Option<f64>,
+    flagged: bool,
+    testable: bool,
+    action: Option<&'static str>,
+    failures_avoidable: Option<f64>,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+/// Share of weak readings from which a terminal without a peer in its cell is not judged: its place
+/// may be as weak as its antenna.
+const LONELY_WEAK_SHARE: f64 = 0.10;
+
+/// Judges every terminal by its peers, but for those where the place is known to be weak.
+pub(super) fn terminals(
+    places: &Places,
+    weak_places: &HashSet<(CellIndex, String)>,
+    origin: &Origin,
+) -> Result<Vec<TerminalFlag>, AnalyzeError> {
+    let undecidable = undecidable(places, weak_places);
+    let counts: Vec<TerminalCounts<'_>> = places
+        .0
+        .iter()
+        .filter(|place| !undecidable.contains(place.terminal.as_str()))
+        .map(|place| TerminalCounts {
+            terminal: &place.terminal,
+            model: &place.device,
+            cell: &place.stratum,
+            attempts: place.attempts,
+            failures: place.failures,
+        })
+        .collect();
+    let report = judge_terminals(&counts, &TerminalsOptions::default()).map_err(|error| {
+        AnalyzeError::Method {
+            method: "the test of terminals",
+            reason: error.to_string(),
+        }
+    })?;
+    let mut busiest: BTreeMap<&str, &Place> = BTreeMap::new();
+    for place in &places.0 {
+        let known = busiest.entry(&place.terminal).or_insert(place);
+        if place.attempts > known.attempts {
+            *known = place;
+        }
+    }
+    let judged = report.rows.into_iter();
+    let unjudged = undecidable.iter().map(|terminal| {
+        let of_it = places.0.iter().filter(|place| place.terminal == **terminal);
+        let (attempts, failures) = of_it.fold((0, 0), |(attempts, failures), place| {
+            (attempts + place.attempts, failures + place.failures)
+        });
+        TerminalRow {
+            terminal: (*terminal).to_owned(),
+            attempts,
+            failures,
+            expected_rate: None,
+            probability: None,
+            p: None,
+            q: None,
+            odds_ratio: None,
+            flagged: false,
+            testable: false,
+        }
+    });
+    let flags = judged.chain(unjudged).map(|row| {
+        let place = busiest[row.terminal.as_str()];
+        let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
+        TerminalFlag {
+            merchant_id: place.merchant.clone(),
+            model: place.model.clone(),
+            firmware: place.firmware.clone(),
+            carrier_plmn: place.plmn.clone(),
+            cell_r8: cell_to_i64(place.cell),
+            attempts: row.attempts,
+            failures: row.failures,
+            expected_rate: row.expected_rate,
+            probability: row.probability,
+            odds_ratio: row.odds_ratio,
+            p: row.p,
+            q: row.q,
+            flagged: row.flagged,
+            testable: row.testable,
+            action: row.flagged.then_some(
+                "check SIM and antenna on the spot, else replace: peers beside it do not fail",
+            ),
+            failures_avoidable: expected
+                .filter(|_| row.flagged)
+                .map(|expected| (row.failures as f64 - expected).max(0.0)),
+            terminal_id: row.terminal,
+            origin: origin.clone(),
+        }
+    });
+    Ok(flags.collect())
+}
+
+/// Returns the terminals that cannot be told from the place they stand at.
+fn undecidable<'a>(
+    places: &'a Places,
+    weak_places: &HashSet<(CellIndex, String)>,
+) -> BTreeSet<&'a str> {
+    let mut in_stratum: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for place in &places.0 {
+        let terminals = in_stratum.entry(&place.stratum).or_default();
+        terminals.insert(&place.terminal);
+    }
+    let is_undecidable = |place: &&Place| {
+        let is_lonely = in_stratum[place.stratum.as_str()].len() == 1;
+        let is_weak = place.weak_readings as f64 >= place.readings as f64 * LONELY_WEAK_SHARE;
+        weak_places.contains(&(place.cell, place.plmn.clone()))
+            || is_lonely && place.readings > 0 && is_weak
+    };
+    let undecidable = places.0.iter().filter(is_undecidable);
+    undecidable.map(|place| place.terminal.as_str()).collect()
+}
+
+/// Returns the terminals that were flagged.
+pub(super) fn flagged(flags: &[TerminalFlag]) -> BTreeSet<String> {
+    let flagged = flags.iter().filter(|flag| flag.flagged);
+    flagged.map(|flag| flag.terminal_id.clone()).collect()
+}
+
+/// A row of `device_models`.
+#[derive(Debug, Serialize)]
+pub(super) struct DeviceModel {
+    model: String,
+    firmware: Option<String>,
+    compared_with: String,
+    terminals: u64,
+    attempts: u64,
+    failures: u64,
+    informative_cells: u64,
+    crude_odds_ratio: Option<f64>,
+    odds_ratio: Option<f64>,
+    odds_ratio_low: Option<f64>,
+    odds_ratio_high: Option<f64>,
+    p: Option<f64>,
+    q: Option<f64>,
+    breslow_day_p: Option<f64>,
+    risk_difference: Option<f64>,
+    failures_avoidable: Option<f64>,
+    flagged: bool,
+    action: Option<&'static str>,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+/// Compares every model and firmware with the others in the same cell and on the same carrier.
+///
+/// Weak places are left out: inside one the failure rate changes from house to house, and who stands
+/// where says nothing of models.
+///
+/// The worst is taken out and the rest compared again, because a bad one among "the others" makes
+/// sound ones look better than they are.
+pub(super) fn models(
+    places: &Places,
+    flagged_terminals: &BTreeSet<String>,
+    weak_places: &HashSet<(CellIndex, String)>,
+    origin: &Origin,
+) -> Result<Vec<DeviceModel>, AnalyzeError> {
+    let sound: Vec<&Place> = places
+        .0
+        .iter()
+        .filter(|place| !flagged_terminals.contains(&place.terminal))
+        .filter(|place| !weak_places.contains(&(place.cell, place.plmn.clone())))
+        .collect();
+    let mut condemned: Vec<DeviceModel> = Vec::new();
+    loop {
+        let out: BTreeSet<String> = condemned.iter().map(DeviceModel::device).collect();
+        let compared = compare(&sound, &out, origin)?;
+        let lower_end = |model: &DeviceModel| model.odds_ratio_low.unwrap_or(0.0);
+        let worst = compared
+            .iter()
+            .filter(|model| lower_end(model) >= MODEL_ODDS_RATIO)
+            .filter(|model| model.q.is_some_and(|q| q <= MODEL_Q))
+            .max_by(|one, other| lower_end(one).total_cmp(&lower_end(other)))
+            .map(DeviceModel::device);
+        let Some(worst) = worst else {
+            condemned.extend(compared);
+            return Ok(condemned);
+        };
+        let worst = compared.into_iter().find(|model| model.device() == worst);
+        condemned.extend(worst.map(|worst| DeviceModel {
+            flagged: true,
+            action: Some("update or roll back the firmware, or replace the model"),
+            ..worst
+        }));
+    }
+}
+
+impl DeviceModel {
+    fn device(&self) -> String {
+        format!("{} {}", self.model, self.firmware.as_deref().unwrap_or("?"))
+    }
+}
+
+fn compare(
+    places: &[&Place],
+    out: &BTreeSet<String>,
+    origin: &Origin,
+) -> Result<Vec<DeviceModel>, AnalyzeError> {
+    let places: Vec<&Place> = places
+        .iter()
+        .copied()
+        .filter(|place| !out.contains(&place.device))
+        .collect();
+    let counts: Vec<ModelCounts<'_>> = places
+        .iter()
+        .map(|place| ModelCounts {
+            stratum: &place.stratum,
+            model: &place.device,
+            attempts: place.attempts,
+            failures: place.failures,
+        })
+        .collect();
+    let rows = compare_models(&counts, &ModelsOptions::default()).map_err(|error| {
+        AnalyzeError::Method {
+            method: "the comparison of models",
+            reason: error.to_string(),
+        }
+    })?;
+    let mut devices: BTreeMap<&str, (&Place, BTreeSet<&str>)> = BTreeMap::new();
+    for place in places {
+        let (_, terminals) = devices
+            .entry(&place.device)
+            .or_insert_with(|| (place, BTreeSet::new()));
+        terminals.insert(&place.terminal);
+    }
+    let rows = rows.into_iter().map(|row| {
+        let (place, terminals) = &devices[row.model.as_str()];
+        DeviceModel {
+            model: place.model.clone(),
+            firmware: place.firmware.clone(),
+            compared_with: row.reference,
+            terminals: terminals.len() as u64,
+            attempts: row.attempts,
+            failures: row.failures,
+            informative_cells: row.strata as u64,
+            crude_odds_ratio: row.crude_or,
+            odds_ratio: row.or,
+            odds_ratio_low: row.low,
+            odds_ratio_high: row.high,
+            p: row.p,
+            q: row.q,
+            breslow_day_p: row.breslow_day_p,
+            risk_difference: row.risk_difference,
+            failures_avoidable: row.avoidable,
+            flagged: false,
+            action: None,
+            origin: origin.clone(),
+        }
+    });
+    Ok(rows.collect())
+}

@@ -1,0 +1,460 @@
+//! Weak zones, not-spots and failure zones: joined cells where terminals fail credibly often.
+//!
+//! Expected failures are indirectly standardised: device model, technology and carrier are fitted
+//! together with the place by [`crate::logit`], then the place is taken off, so that a district full of a
+//! bad model is no weak zone. Terminals differ, and so do ordinary cells: both spreads are estimated
+//! from cells where nothing is raised, and every test carries them. Cells with a credibly high
+//! empirical-Bayes rate are joined into candidates, and a candidate must hold as a whole: by its counts,
+//! its rate, a p-value that pays for having been chosen (`judge`), and without its worst
+//! terminal or its worst merchant.
+//!
+//! Each carrier is searched alone, and all carriers together: where several are observed and each
+//! is raised, the place is a not-spot, which takes the carriers' own zones in.
+//!
+//! This module knows counts and cells only. Outages, fixed lines and bad terminals are taken out
+//! before; what a zone is called tomorrow is decided by [`keep_ids`].
+
+mod expected;
+mod fleet;
+mod grow;
+mod identity;
+mod judge;
+mod layer;
+mod spread;
+#[cfg(test)]
+mod tests;
+
+use h3o::{CellIndex, Resolution};
+
+pub use identity::{Identities, KnownZone, ZoneState, keep_ids};
+
+use crate::gi_star;
+use judge::Candidate;
+use layer::Layer;
+
+/// The counts of one terminal in one cell during the window; repeated rows are added up.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceCounts<'a> {
+    /// The cell; all rows have one resolution.
+    pub cell: CellIndex,
+    /// The serving network.
+    pub plmn: &'a str,
+    /// The terminal.
+    pub terminal: &'a str,
+    /// The merchant that it stands at.
+    pub merchant: &'a str,
+    /// Its device model and firmware.
+    pub model: &'a str,
+    /// Its radio technology.
+    pub rat: &'a str,
+    /// Attempts; 0 is missing.
+    pub attempts: u64,
+    /// Out-of-range failures among them, outages and fixed lines taken out.
+    pub failures: u64,
+    /// Signal readings.
+    pub readings: u64,
+    /// Weak ones among them.
+    pub weak_readings: u64,
+    /// Days with attempts.
+    pub days: u32,
+    /// Failures by quarter of the local day.
+    pub daypart_failures: [u64; 4],
+    /// Attempts by quarter of the local day.
+    pub daypart_attempts: [u64; 4],
+}
+
+/// What makes a zone; the defaults are those of the design.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ZoneOptions {
+    /// Fewest distinct terminals in a zone.
+    pub min_terminals: usize,
+    /// Fewest attempts in a zone, and of a carrier that counts as observed there.
+    pub min_attempts: u64,
+    /// Fewest days with attempts; the busiest terminal of the zone decides.
+    pub min_days: u32,
+    /// Fewest quarters of the day with a raised rate.
+    pub min_dayparts: usize,
+    /// Smallest empirical-Bayes rate, in baselines of the carrier.
+    pub rate_ratio: f64,
+    /// Largest false discovery rate of cells, and then of zones, inside (0, 1).
+    pub q: f64,
+    /// Smallest share of weak readings in a weak zone.
+    pub weak_share: f64,
+    /// Fewest attempts of a cell that is tested.
+    pub min_cell_attempts: u64,
+    /// Widest gap, in cells without contrary data, that is bridged between high cells.
+    pub gap: u32,
+    /// Rings of neighbours of the Gi* column.
+    pub rings: u32,
+}
+
+impl Default for ZoneOptions {
+    fn default() -> Self {
+        Self {
+            min_terminals: 10,
+            min_attempts: 100,
+            min_days: 3,
+            min_dayparts: 2,
+            rate_ratio: 3.0,
+            q: 0.05,
+            weak_share: 0.10,
+            min_cell_attempts: 20,
+            gap: 2,
+            rings: 1,
+        }
+    }
+}
+
+/// What a zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ZoneKind {
+    /// One carrier fails, and its signal is weak.
+    WeakZone,
+    /// Every carrier observed there fails, and the signal is weak.
+    NotSpot,
+    /// Failures are high and the signal is not weak: not the carrier's problem.
+    FailureZone,
+}
+
+impl ZoneKind {
+    /// Returns the word of the kind in tables: `weak_zone`, `not_spot` or `failure_zone`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WeakZone => "weak_zone",
+            Self::NotSpot => "not_spot",
+            Self::FailureZone => "failure_zone",
+        }
+    }
+}
+
+/// Verdict on one cell of one carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellClass {
+    /// Credibly high: zones grow from it.
+    High,
+    /// Clearly raised: joins a zone next to it.
+    Raised,
+    /// Credibly not raised: no zone is bridged over it.
+    Ordinary,
+    /// Could be either.
+    Open,
+    /// Too few attempts for a test.
+    Untested,
+}
+
+impl CellClass {
+    /// Returns the word of the class in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Raised => "raised",
+            Self::Ordinary => "ordinary",
+            Self::Open => "open",
+            Self::Untested => "untested",
+        }
+    }
+}
+
+/// One cell of one carrier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneCell {
+    /// The cell.
+    pub cell: CellIndex,
+    /// The carrier.
+    pub plmn: String,
+    /// Attempts of all terminals that were not left out.
+    pub attempts: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Failures that such devices have in ordinary places of the carrier.
+    pub expected: f64,
+    /// Distinct terminals.
+    pub terminals: usize,
+    /// Distinct merchants.
+    pub merchants: usize,
+    /// Signal readings.
+    pub readings: u64,
+    /// Weak ones among them.
+    pub weak_readings: u64,
+    /// Failures / attempts; `None` without attempts.
+    pub rate: Option<f64>,
+    /// Rate shrunk towards the expected one.
+    pub eb_rate: Option<f64>,
+    /// Lower end of the 95 % interval of the rate.
+    pub eb_low: Option<f64>,
+    /// Upper end of the 95 % interval of the rate.
+    pub eb_high: Option<f64>,
+    /// Gi* of the empirical-Bayes rates among the carrier's cells.
+    pub gi_z: Option<f64>,
+    /// Probability of at least so many failures in an ordinary place.
+    pub p: Option<f64>,
+    /// Benjamini–Hochberg q-value over the tested cells of all carriers.
+    pub q: Option<f64>,
+    /// Verdict.
+    pub class: CellClass,
+}
+
+/// Counts of one carrier inside a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarrierCounts {
+    /// The carrier.
+    pub plmn: String,
+    /// Distinct terminals.
+    pub terminals: usize,
+    /// Attempts.
+    pub attempts: u64,
+    /// Failures among them.
+    pub failures: u64,
+}
+
+/// Why a candidate is no zone: the first rule that it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Fewer terminals than asked for.
+    FewTerminals,
+    /// Fewer attempts than asked for.
+    FewAttempts,
+    /// Fewer days than asked for.
+    FewDays,
+    /// Raised in fewer quarters of the day than asked for.
+    FewDayparts,
+    /// The rate is not high enough.
+    LowRate,
+    /// The excess could be chance.
+    Chance,
+    /// It is one terminal's failures.
+    OneTerminal,
+    /// It is one merchant's failures.
+    OneMerchant,
+}
+
+impl Refusal {
+    /// Returns the word of the reason in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FewTerminals => "few_terminals",
+            Self::FewAttempts => "few_attempts",
+            Self::FewDays => "few_days",
+            Self::FewDayparts => "few_dayparts",
+            Self::LowRate => "low_rate",
+            Self::Chance => "chance",
+            Self::OneTerminal => "one_terminal",
+            Self::OneMerchant => "one_merchant",
+        }
+    }
+}
+
+/// Joined cells with a high failure rate. Counts are those of `plmns` in `cells`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    /// What it is.
+    pub kind: ZoneKind,
+    /// The carrier; `None` when it is a place of several carriers.
+    pub plmn: Option<String>,
+    /// The carriers whose counts these are, sorted.
+    pub plmns: Vec<String>,
+    /// The cells, sorted; bridged ones without data included.
+    pub cells: Vec<CellIndex>,
+    /// The cell in the middle of the attempts.
+    pub centroid: CellIndex,
+    /// Distinct terminals.
+    pub terminals: usize,
+    /// Distinct merchants.
+    pub merchants: usize,
+    /// Attempts.
+    pub attempts: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Failures that such devices have in ordinary places.
+    pub expected: f64,
+    /// Failures / attempts.
+    pub rate: f64,
+    /// Rate shrunk towards the expected one.
+    pub eb_rate: f64,
+    /// Lower end of the 95 % interval of the rate.
+    pub low: f64,
+    /// Upper end of the 95 % interval of the rate.
+    pub high: f64,
+    /// Rate of the carrier's ordinary cells.
+    pub baseline_rate: f64,
+    /// `eb_rate` over the baseline, after the odds that worse devices explain are taken off.
+    pub rate_ratio: f64,
+    /// Kulldorff's (1997) log likelihood ratio for Poisson counts against `expected`.
+    pub llr: f64,
+    /// p-value of the zone as the best of all connected sets of as many cells.
+    pub p: f64,
+    /// Benjamini–Hochberg q-value over the candidates with enough terminals and attempts.
+    pub q: Option<f64>,
+    /// Signal readings.
+    pub readings: u64,
+    /// Weak ones among them.
+    pub weak_readings: u64,
+    /// Their share; `None` without readings.
+    pub weak_share: Option<f64>,
+    /// Days with attempts of the terminal that has most.
+    pub days: u32,
+    /// Quarters of the day with a raised rate.
+    pub dayparts: usize,
+    /// Share of the failures that the worst terminal has.
+    pub worst_terminal_share: f64,
+    /// Share of the failures that the worst merchant has.
+    pub worst_merchant_share: f64,
+    /// Whether rate and test hold without the worst terminal and without the worst merchant.
+    pub survives_leave_one_out: bool,
+    /// Carriers in the same cells that are not `plmns`, sorted.
+    pub other_carriers: Vec<CarrierCounts>,
+}
+
+/// A candidate that is no zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusedZone {
+    /// What it would have been.
+    pub zone: Zone,
+    /// Why it is not.
+    pub reason: Refusal,
+}
+
+/// Baseline of one carrier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// The carrier.
+    pub plmn: String,
+    /// Failure rate of its ordinary cells; `None` without attempts there.
+    pub rate: Option<f64>,
+}
+
+/// Everything found in one window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZonesReport {
+    /// Every cell of every carrier, sorted by cell and carrier.
+    pub cells: Vec<ZoneCell>,
+    /// The zones, sorted by lowest cell, carrier and kind.
+    pub zones: Vec<Zone>,
+    /// Candidates that are none, likewise sorted.
+    pub refused: Vec<RefusedZone>,
+    /// Baselines, sorted by carrier.
+    pub baselines: Vec<Baseline>,
+    /// Intra-class correlation of the attempts of one terminal in ordinary places.
+    pub terminal_spread: f64,
+    /// Correlation between attempts of two terminals in one ordinary cell.
+    pub cell_spread: f64,
+}
+
+/// Input that has no zones.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ZonesError {
+    /// Counts that are no share.
+    #[error("terminal {terminal} in cell {cell} has {part} {what} in {whole}")]
+    PartAboveWhole {
+        /// The terminal of the row.
+        terminal: String,
+        /// Its cell.
+        cell: CellIndex,
+        /// What is counted.
+        what: &'static str,
+        /// The part.
+        part: u64,
+        /// The whole.
+        whole: u64,
+    },
+    /// Cells of different sizes in one input.
+    #[error("cell {cell} has resolution {found}, the first cell {expected}")]
+    MixedResolutions {
+        /// The cell that differs.
+        cell: CellIndex,
+        /// Its resolution.
+        found: Resolution,
+        /// Resolution of the first.
+        expected: Resolution,
+    },
+    /// More attempts or readings than 2^53.
+    #[error("the counts add up to more than 2^53")]
+    TooMuch,
+    /// An option that is not in its range.
+    #[error("option {option} is {value}")]
+    Option {
+        /// Name of the option.
+        option: &'static str,
+        /// Its value.
+        value: f64,
+    },
+}
+
+/// Finds the zones of a window; terminals in `flagged` are left out everywhere.
+///
+/// Neither the order of the rows nor the number of threads changes the result. Without any failure,
+/// or without any success, nothing can be tested and there are no zones.
+///
+/// # Errors
+/// When counts are no shares, resolutions differ, or an option is out of range.
+pub fn find_zones(
+    rows: &[PlaceCounts<'_>],
+    flagged: &[&str],
+    options: &ZoneOptions,
+) -> Result<ZonesReport, ZonesError> {
+    fleet::check(rows, options)?;
+    let fleet = fleet::Fleet::of(rows, flagged);
+    let ground = layer::Ground::of(&fleet, options);
+    let together = ground.together(&fleet, options);
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for layer in ground.carriers.iter().chain(together.as_ref()) {
+        candidates.extend(judge::candidates(&fleet, &ground, layer, options));
+    }
+    let (zones, refused) = judge::verdicts(&fleet, candidates, options);
+    Ok(ZonesReport {
+        cells: cell_rows(&fleet, &ground.carriers, options),
+        zones,
+        refused,
+        baselines: ground.baselines(&fleet),
+        terminal_spread: ground.spread.terminal,
+        cell_spread: ground.spread.cell,
+    })
+}
+
+fn cell_rows(fleet: &fleet::Fleet<'_>, layers: &[Layer], options: &ZoneOptions) -> Vec<ZoneCell> {
+    let mut rows: Vec<ZoneCell> = layers
+        .iter()
+        .flat_map(|layer| {
+            let z = gi_z(layer, options);
+            layer.cells.iter().zip(z).map(|(cell, gi_z)| ZoneCell {
+                cell: cell.cell,
+                plmn: fleet.plmns[layer.plmn.expect("a carrier's layer")].to_owned(),
+                attempts: cell.sums.attempts,
+                failures: cell.sums.failures,
+                expected: cell.sums.expected,
+                terminals: cell.terminals,
+                merchants: cell.merchants,
+                readings: cell.sums.readings,
+                weak_readings: cell.sums.weak_readings,
+                rate: cell.rate(),
+                eb_rate: cell.estimate.map(|estimate| estimate.rate),
+                eb_low: cell.estimate.map(|estimate| estimate.low),
+                eb_high: cell.estimate.map(|estimate| estimate.high),
+                gi_z,
+                p: cell.p,
+                q: cell.q,
+                class: cell.class,
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| (a.cell, &a.plmn).cmp(&(b.cell, &b.plmn)));
+    rows
+}
+
+fn gi_z(layer: &Layer, options: &ZoneOptions) -> Vec<Option<f64>> {
+    let values: Vec<gi_star::CellValue> = layer
+        .cells
+        .iter()
+        .map(|cell| gi_star::CellValue {
+            cell: cell.cell,
+            value: cell.estimate.map(|estimate| estimate.rate),
+        })
+        .collect();
+    let options = gi_star::Options {
+        rings: options.rings,
+        ..gi_star::Options::default()
+    };
+    let rows = gi_star::from_values(&values, &options);
+    let rows = rows.expect("cells are distinct, of one resolution, and their rates finite");
+    rows.iter().map(|row| row.z).collect()
+}

@@ -1,0 +1,84 @@
+//! `notspot analyze`: brings the derived tables up to date.
+
+use std::io::Write;
+
+use analytics::analyze::{Analysis, AnalyzeOptions, analyze};
+use chrono::NaiveDate;
+use clap::Args;
+
+use crate::exit::Exit;
+use crate::lake::LakeArgs;
+use crate::progress::Progress;
+use crate::{clock, runtime};
+
+const EXAMPLES: &str = "\
+Examples:
+  notspot analyze
+  notspot analyze --lake /data/lake --window 14d
+  notspot analyze --from 2026-10-01 --to 2026-10-28
+  notspot analyze && notspot report weak-zones plmn=208-01
+
+What it writes is ready for notspot sql and notspot report: terminal_days, failure_slots, outages,
+cells, weak_zones, failure_zones, device_models and terminal_flags. Running it again changes nothing
+until events arrive; late events restate the days they belong to.";
+
+/// Arguments of `notspot analyze`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct AnalyzeArgs {
+    /// First day brought up to date; the window's first when not given
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last day of the window; the last with events when not given
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// Length of the window, in days
+    #[arg(long, value_name = "DAYS", default_value = "28d", value_parser = read_window)]
+    window: u32,
+    /// Which lake.
+    #[command(flatten)]
+    lake: LakeArgs,
+}
+
+fn read_window(text: &str) -> Result<u32, String> {
+    match text.strip_suffix('d').unwrap_or(text).parse() {
+        Ok(days @ 1..=366) => Ok(days),
+        _ => Err("expected 1d to 366d".into()),
+    }
+}
+
+/// Runs the analysis.
+pub fn run(args: &AnalyzeArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
+    let options = AnalyzeOptions {
+        from: args.from,
+        to: args.to,
+        window_days: args.window,
+        now: clock::now(),
+    };
+    let progress = Progress::begin_open("analyze");
+    let analysis = runtime()?.block_on(async {
+        let mut lake = args.lake.open().await?;
+        let mut say = |doing: &str| progress.say(doing.to_owned());
+        Ok::<_, anyhow::Error>(analyze(&mut lake, &options, &mut say).await?)
+    })?;
+    progress.end();
+    say(&analysis, out)?;
+    Ok(Exit::Done)
+}
+
+/// Says what was done.
+pub fn say(analysis: &Analysis, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "analyzed {} to {}: {} days computed, {} unchanged, window {}",
+        analysis.window_from,
+        analysis.window_to,
+        analysis.days_computed,
+        analysis.days_unchanged,
+        if analysis.window_computed {
+            "computed"
+        } else {
+            "unchanged"
+        }
+    )
+}

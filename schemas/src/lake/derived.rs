@@ -1,0 +1,222 @@
+//! Columns of the tables that `notspot analyze` writes.
+//!
+//! Every one carries the method's version and how far the data reached. Shares are never stored
+//! without the counts they are made of.
+
+use arrow::datatypes::{DataType, Field, Fields};
+
+use super::{number, text, timestamp};
+
+fn count(name: &str) -> Field {
+    number(name, DataType::Int64, false)
+}
+
+fn measure(name: &str) -> Field {
+    number(name, DataType::Float64, true)
+}
+
+fn flag(name: &str) -> Field {
+    number(name, DataType::Boolean, false)
+}
+
+/// The columns behind a row of a table by day: what it was made from, and the day.
+fn by_day(mut fields: Vec<Field>) -> Fields {
+    fields.extend([
+        number("method_version", DataType::Int32, false),
+        count("source_rows"),
+        number("event_date", DataType::Date32, false),
+    ]);
+    fields.into()
+}
+
+/// The columns behind a row of a table by window: its days, and how far the data reached.
+fn by_window(mut fields: Vec<Field>) -> Fields {
+    fields.extend([
+        number("method_version", DataType::Int32, false),
+        number("window_from", DataType::Date32, false),
+        timestamp("data_until", true),
+        number("window_to", DataType::Date32, false),
+    ]);
+    fields.into()
+}
+
+/// One row per terminal, day, carrier, RAT and firmware, at the place the terminal stood.
+pub(super) fn terminal_days() -> Fields {
+    by_day(vec![
+        text("terminal_id", false),
+        text("merchant_id", true),
+        text("acquirer_id", true),
+        text("host_id", true),
+        text("model", true),
+        text("firmware", true),
+        text("app_version", true),
+        text("carrier_plmn", true),
+        text("rat", true),
+        number("cell_r9", DataType::Int64, true),
+        flag("has_moved"),
+        count("attempts"),
+        count("attempts_night"),
+        count("attempts_morning"),
+        count("attempts_afternoon"),
+        count("attempts_evening"),
+        count("no_answer_counted"),
+        count("out_of_range_failures"),
+        count("outage_failures"),
+        count("fixed_access_failures"),
+        count("radio_failures"),
+        count("radio_failures_night"),
+        count("radio_failures_morning"),
+        count("radio_failures_afternoon"),
+        count("radio_failures_evening"),
+        count("refused"),
+        count("readings"),
+        count("weak_readings"),
+        count("heartbeats_seen"),
+        count("heartbeats_expected"),
+        count("late_events"),
+    ])
+}
+
+/// One row per five minutes, acquirer, host, carrier and partition cell with a failure or an attempt.
+pub(super) fn failure_slots() -> Fields {
+    by_day(vec![
+        timestamp("slot_time", false),
+        text("acquirer_id", true),
+        text("host_id", true),
+        text("carrier_plmn", true),
+        text("app_version", true),
+        text("partition_cell", true),
+        count("attempts_counted"),
+        count("active_terminals"),
+        count("failures"),
+        count("failing_terminals"),
+    ])
+}
+
+/// One row per outage, by the day it began.
+pub(super) fn outages() -> Fields {
+    by_day(vec![
+        text("outage_id", false),
+        text("kind", false),
+        text("host_id", true),
+        text("carrier_plmn", true),
+        text("app_version", true),
+        text("cells_r4", true),
+        timestamp("from_time", false),
+        timestamp("to_time", false),
+        count("failing_terminals"),
+        count("active_terminals"),
+        count("failures"),
+        measure("expected_terminal_slots"),
+        measure("log_likelihood_ratio"),
+    ])
+}
+
+/// One row per cell of resolution 8 and carrier.
+pub(super) fn cells() -> Fields {
+    by_window(vec![
+        number("cell_r8", DataType::Int64, false),
+        text("carrier_plmn", false),
+        text("zone_id", true),
+        text("zone_kind", true),
+        count("terminals"),
+        count("merchants"),
+        count("attempts"),
+        count("failures"),
+        measure("expected_failures"),
+        measure("rate"),
+        measure("eb_rate"),
+        measure("eb_rate_low"),
+        measure("eb_rate_high"),
+        measure("gi_star_z"),
+        measure("p"),
+        measure("q"),
+        text("class", false),
+        count("readings"),
+        count("weak_readings"),
+    ])
+}
+
+/// One row per weak zone, not-spot or failure zone.
+pub(super) fn zones() -> Fields {
+    by_window(vec![
+        text("zone_id", false),
+        text("kind", false),
+        text("state", false),
+        text("carrier_plmn", true),
+        text("carriers", false),
+        text("cells_r8", false),
+        number("center_cell_r8", DataType::Int64, true),
+        count("cells"),
+        count("terminals"),
+        count("merchants"),
+        count("attempts"),
+        count("failures"),
+        measure("expected_failures"),
+        measure("rate"),
+        measure("eb_rate"),
+        measure("eb_rate_low"),
+        measure("eb_rate_high"),
+        measure("baseline_rate"),
+        measure("rate_ratio"),
+        measure("log_likelihood_ratio"),
+        measure("p"),
+        measure("q"),
+        count("readings"),
+        count("weak_readings"),
+        count("days"),
+        count("dayparts"),
+        flag("survives_leave_one_out"),
+        text("other_carriers", true),
+        text("action", true),
+        measure("failures_avoidable"),
+        text("reason", true),
+    ])
+}
+
+/// One row per device model and firmware.
+pub(super) fn device_models() -> Fields {
+    by_window(vec![
+        text("model", false),
+        text("firmware", true),
+        text("compared_with", false),
+        count("terminals"),
+        count("attempts"),
+        count("failures"),
+        count("informative_cells"),
+        measure("crude_odds_ratio"),
+        measure("odds_ratio"),
+        measure("odds_ratio_low"),
+        measure("odds_ratio_high"),
+        measure("p"),
+        measure("q"),
+        measure("breslow_day_p"),
+        measure("risk_difference"),
+        measure("failures_avoidable"),
+        flag("flagged"),
+        text("action", true),
+    ])
+}
+
+/// One row per terminal that was held against its peers.
+pub(super) fn terminal_flags() -> Fields {
+    by_window(vec![
+        text("terminal_id", false),
+        text("merchant_id", true),
+        text("model", true),
+        text("firmware", true),
+        text("carrier_plmn", true),
+        number("cell_r8", DataType::Int64, true),
+        count("attempts"),
+        count("failures"),
+        measure("expected_rate"),
+        measure("probability"),
+        measure("odds_ratio"),
+        measure("p"),
+        measure("q"),
+        flag("flagged"),
+        flag("testable"),
+        text("action", true),
+        measure("failures_avoidable"),
+    ])
+}
