@@ -5,9 +5,10 @@ use std::sync::Arc;
 use datafusion::catalog::view::ViewTable;
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
+use schemas::Table;
 
-/// Name and text of every view.
-const VIEWS: [(&str, &str); 6] = [
+/// Name and text of every view but those of [`NEWEST`].
+const VIEWS: [(&str, &str); 8] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
     (
         "signal_readings",
@@ -17,14 +18,36 @@ const VIEWS: [(&str, &str); 6] = [
     ("terminals", include_str!("../sql/views/terminals.sql")),
     ("merchants", include_str!("../sql/views/merchants.sql")),
     ("quarantine", include_str!("../sql/views/quarantine.sql")),
+    ("outages", "select * from lake.outages"),
+    ("failures", include_str!("../sql/views/failures.sql")),
+];
+
+/// Tables by window, of which the newest is what people ask about.
+const NEWEST: [Table; 5] = [
+    Table::Cells,
+    Table::WeakZones,
+    Table::FailureZones,
+    Table::DeviceModels,
+    Table::TerminalFlags,
 ];
 
 /// Puts the views over the tables registered now.
 pub(crate) async fn register(context: &SessionContext) -> Result<()> {
     for (name, sql) in VIEWS {
-        let plan = context.state().create_logical_plan(sql).await?;
-        context.deregister_table(name)?;
-        context.register_table(name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))?;
+        register_one(context, name, sql.to_owned()).await?;
     }
+    for table in NEWEST {
+        let sql = format!(
+            "select * from lake.{table} where window_to = (select max(window_to) from lake.cells)"
+        );
+        register_one(context, table.name(), sql).await?;
+    }
+    Ok(())
+}
+
+async fn register_one(context: &SessionContext, name: &str, sql: String) -> Result<()> {
+    let plan = context.state().create_logical_plan(&sql).await?;
+    context.deregister_table(name)?;
+    context.register_table(name, Arc::new(ViewTable::new(plan, Some(sql))))?;
     Ok(())
 }

@@ -10,11 +10,13 @@ mod planted;
 mod question;
 mod reports;
 mod screen;
+mod verdict;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use analytics::analyze::{AnalyzeOptions, analyze};
 use analytics::{LakeSession, SessionOptions};
 use anyhow::Context;
 use chrono::TimeDelta;
@@ -262,9 +264,18 @@ async fn look(
         memory_limit_bytes: QUERY_MEMORY_BYTES,
         ..SessionOptions::default()
     };
-    let lake = LakeSession::open(&lake, options).await?;
+    let mut lake = LakeSession::open(&lake, options).await?;
     let adds_up = counts::check(&lake, fed, out).await?;
     let progress = Progress::begin_open("ask");
+    let options = AnalyzeOptions {
+        from: None,
+        to: None,
+        window_days: scenario.window.days + 1,
+        now: clock::now(),
+    };
+    let mut doing = |what: &str| progress.say(format!("analyze {what}"));
+    let analysis = analyze(&mut lake, &options, &mut doing).await?;
+    crate::analyze::say(&analysis, out)?;
     progress.say("reports");
     reports::run(&lake, &folder.reports(), out).await?;
     progress.say("what was planted");
@@ -307,6 +318,7 @@ fn say_what_next(
     writeln!(out, "\nNext:")?;
     writeln!(out, "  notspot sql --lake {lake}")?;
     writeln!(out, "  notspot report list")?;
+    writeln!(out, "  notspot report weak-zones --lake {lake}")?;
     writeln!(
         out,
         "  notspot report coverage --lake {lake} top=20 min_attempts=100"

@@ -6,6 +6,7 @@
 //! no resolution or not reachable gives null; a request for more than [`MAX_CELLS`] cells is an error.
 
 mod cause_class;
+mod cause_sub;
 mod cells;
 mod h3_area;
 mod h3_boundary;
@@ -57,6 +58,7 @@ fn all() -> Vec<SqlFunction> {
         wilson::high(),
         weak_signal::function(),
         cause_class::function(),
+        cause_sub::function(),
     ]
 }
 

@@ -50,7 +50,7 @@ pub struct ColumnSpec {
     pub doc: String,
 }
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 9] = [
     ("coverage", include_str!("../../sql/reports/coverage.sql")),
     (
         "device-models",
@@ -64,6 +64,16 @@ const FILES: [(&str, &str); 5] = [
     (
         "data-quality",
         include_str!("../../sql/reports/data-quality.sql"),
+    ),
+    (
+        "weak-zones",
+        include_str!("../../sql/reports/weak-zones.sql"),
+    ),
+    ("outages", include_str!("../../sql/reports/outages.sql")),
+    ("causes", include_str!("../../sql/reports/causes.sql")),
+    (
+        "bad-terminals",
+        include_str!("../../sql/reports/bad-terminals.sql"),
     ),
 ];
 

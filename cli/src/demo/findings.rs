@@ -1,8 +1,6 @@
 //! What was found next to what was planted: asks the lake about each truth of the answer key.
 
-use std::collections::BTreeMap;
-
-use analytics::{Answer, LakeSession, report};
+use analytics::LakeSession;
 use anyhow::{Context, bail};
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
@@ -11,7 +9,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use simulator::{AnswerKey, Planted};
 
-use super::question::{self, Question, Shown};
+use super::question::{self, Question};
+use super::verdict;
 
 /// What the lake says of one truth.
 #[derive(Debug, Serialize)]
@@ -32,8 +31,8 @@ pub(super) struct Finding {
     pub(super) elsewhere: Share,
     /// Whether the intervals of the two rates lie apart, inside above.
     pub(super) stands_out: bool,
-    /// Which report shows it.
-    pub(super) found: Found,
+    /// What the analysis, which does not know the answer key, says of it.
+    pub(super) verdict: Option<Verdict>,
     /// The answer key's own count of attempts inside.
     pub(super) planted_attempts: u64,
     /// The answer key's own count of out-of-range failures inside.
@@ -49,20 +48,13 @@ pub(super) struct Share {
     pub(super) rate_high: Option<f64>,
 }
 
-/// Where the reports show a truth.
+/// What the analysis says of a truth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Found {
-    /// In this row.
-    Row {
-        report: String,
-        rank: i64,
-        of: usize,
-    },
-    /// In no row, although the report is where it belongs.
-    NoRow { report: String },
-    /// No report of this release separates it; what that needs.
-    NotYet { needs: &'static str },
+pub(super) struct Verdict {
+    /// Whether it found it.
+    pub(super) found: bool,
+    /// As what.
+    pub(super) how: String,
 }
 
 /// Asks about every truth.
@@ -79,11 +71,13 @@ pub(super) async fn ask(
     let shares = shares(lake, &questions)
         .await
         .context("cannot count what was planted")?;
-    let mut ranks = Ranks::default();
     let mut findings = Vec::with_capacity(questions.len());
     for ((planted, question), (inside, elsewhere)) in key.truths.iter().zip(questions).zip(shares) {
-        let found = ranks.find(lake, &question.shown).await?;
-        findings.push(finding(planted, question, inside, elsewhere, found));
+        let verdict = match verdict::sql(planted) {
+            Some(sql) => Some(ask_verdict(lake, &sql).await?),
+            None => None,
+        };
+        findings.push(finding(planted, question, inside, elsewhere, verdict));
     }
     Ok(findings)
 }
@@ -93,7 +87,7 @@ fn finding(
     question: Question,
     inside: Share,
     elsewhere: Share,
-    found: Found,
+    verdict: Option<Verdict>,
 ) -> Finding {
     Finding {
         id: planted.id.clone(),
@@ -104,7 +98,7 @@ fn finding(
         elsewhere_is: question.elsewhere,
         elsewhere,
         stands_out: inside.rate_low > elsewhere.rate_high,
-        found,
+        verdict,
         planted_attempts: planted.inside.attempts,
         planted_out_of_range: planted.inside.out_of_range,
     }
@@ -198,93 +192,24 @@ fn share_sql(questions: &[Question]) -> String {
     )
 }
 
-/// Runs each report once for each setting asked about.
-#[derive(Default)]
-struct Ranks(BTreeMap<(String, Option<String>), Answer>);
-
-impl Ranks {
-    async fn find(&mut self, lake: &LakeSession, shown: &Shown) -> anyhow::Result<Found> {
-        match shown {
-            Shown::NotYet(needs) => Ok(Found::NotYet { needs }),
-            Shown::Coverage { plmn, cells } => {
-                let answer = self.answer(lake, "coverage", plmn.as_deref()).await?;
-                let command = plmn
-                    .as_ref()
-                    .map_or_else(|| "coverage".into(), |plmn| format!("coverage plmn={plmn}"));
-                first_row(answer, command, |row| {
-                    row.text("cell_r8")
-                        .is_some_and(|cell| cells.contains(&cell))
-                })
-            }
-            Shown::DeviceModels { model, firmware } => {
-                let answer = self.answer(lake, "device-models", None).await?;
-                first_row(answer, "device-models".into(), |row| {
-                    row.text("model").as_ref() == Some(model)
-                        && row.text("firmware").as_ref() == Some(firmware)
-                })
-            }
-        }
-    }
-
-    async fn answer(
-        &mut self,
-        lake: &LakeSession,
-        name: &str,
-        plmn: Option<&str>,
-    ) -> anyhow::Result<&Answer> {
-        let key = (name.to_owned(), plmn.map(str::to_owned));
-        if !self.0.contains_key(&key) {
-            let report = report::find(name)?;
-            let params = report.parse_params(plmn.map(|plmn| ("plmn", plmn)))?;
-            self.0.insert(key.clone(), report.run(lake, &params).await?);
-        }
-        Ok(&self.0[&key])
-    }
-}
-
-struct Row<'a> {
-    batch: &'a arrow::record_batch::RecordBatch,
-    row: usize,
-}
-
-impl Row<'_> {
-    fn text(&self, column: &str) -> Option<String> {
-        let column = cast(self.batch.column_by_name(column)?, &DataType::Utf8).ok()?;
-        let column = column.as_string::<i32>();
-        column
-            .is_valid(self.row)
-            .then(|| column.value(self.row).to_owned())
-    }
-
-    fn rank(&self) -> Option<i64> {
-        self.text("rank")?.parse().ok()
-    }
-}
-
-/// Finds the best-ranked row that fits.
-fn first_row(
-    answer: &Answer,
-    report: String,
-    fits: impl Fn(&Row<'_>) -> bool,
-) -> anyhow::Result<Found> {
-    let mut best = None;
-    for batch in &answer.batches {
-        for row in (0..batch.num_rows()).map(|row| Row { batch, row }) {
-            if fits(&row) {
-                let rank = row
-                    .rank()
-                    .with_context(|| format!("report {report} gave no rank"))?;
-                best = Some(best.map_or(rank, |best: i64| best.min(rank)));
-            }
-        }
-    }
-    Ok(match best {
-        Some(rank) => Found::Row {
-            report,
-            rank,
-            of: answer.rows(),
-        },
-        None => Found::NoRow { report },
+async fn ask_verdict(lake: &LakeSession, sql: &str) -> anyhow::Result<Verdict> {
+    let answer = lake.collect(sql).await?;
+    let Some(row) = answer.batches.iter().find(|batch| batch.num_rows() > 0) else {
+        let how = "not looked at: too few attempts".into();
+        return Ok(Verdict { found: false, how });
+    };
+    let text = |name: &str| -> anyhow::Result<String> {
+        let column = row
+            .column_by_name(name)
+            .context("a verdict has found and how")?;
+        Ok(cast(column, &DataType::Utf8)?
+            .as_string::<i32>()
+            .value(0)
+            .to_owned())
+    };
+    Ok(Verdict {
+        found: text("found")? == "true",
+        how: text("how")?,
     })
 }
 

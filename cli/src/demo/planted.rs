@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::findings::{Finding, Found, Share};
+use super::findings::{Finding, Share};
 use super::screen::{Cell, TextTable, percent};
 use crate::progress::grouped;
 
@@ -21,7 +21,7 @@ pub(super) fn save(findings: &[Finding], folder: &Path) -> anyhow::Result<()> {
 
 fn csv(findings: &[Finding]) -> String {
     let mut text = String::from(
-        "id,kind,place,counted,inside_failures,inside_attempts,elsewhere_is,elsewhere_failures,elsewhere_attempts,stands_out,found\n",
+        "id,kind,place,counted,inside_failures,inside_attempts,elsewhere_is,elsewhere_failures,elsewhere_attempts,stands_out,verdict\n",
     );
     for finding in findings {
         let fields = [
@@ -35,7 +35,7 @@ fn csv(findings: &[Finding]) -> String {
             finding.elsewhere.failures.to_string(),
             finding.elsewhere.attempts.to_string(),
             finding.stands_out.to_string(),
-            found(&finding.found),
+            verdict(finding),
         ];
         let quoted: Vec<String> = fields
             .iter()
@@ -60,7 +60,7 @@ pub(super) fn show(findings: &[Finding], out: &mut (dyn Write + Send)) -> std::i
         "elsewhere",
         "counted",
         "",
-        "found in",
+        "the analysis, without the key",
     ]);
     for finding in findings {
         table.push(vec![
@@ -77,22 +77,10 @@ pub(super) fn show(findings: &[Finding], out: &mut (dyn Write + Send)) -> std::i
                 }
                 .into(),
             ),
-            Cell::Left(found(&finding.found)),
+            Cell::Left(verdict(finding)),
         ]);
     }
     table.write(out)?;
-    let late = findings
-        .iter()
-        .filter(|finding| matches!(finding.found, Found::NotYet { .. }))
-        .count();
-    if late > 0 {
-        writeln!(
-            out,
-            "  \"later\": the counts show it because the answer key says where to look; to find it without the key is\n  \
-             what `notspot analyze` is for, which is not part of this release ({late} of {}).",
-            findings.len()
-        )?;
-    }
     Ok(())
 }
 
@@ -106,10 +94,10 @@ fn share(share: &Share) -> String {
     )
 }
 
-fn found(found: &Found) -> String {
-    match found {
-        Found::Row { report, rank, of } => format!("{report}: row {rank} of {of}"),
-        Found::NoRow { report } => format!("{report}: in no row"),
-        Found::NotYet { needs } => format!("later: {needs}"),
+fn verdict(finding: &Finding) -> String {
+    match &finding.verdict {
+        Some(verdict) if verdict.found => format!("found: {}", verdict.how),
+        Some(verdict) => format!("NOT FOUND: {}", verdict.how),
+        None => "not looked for: notspot stat effect measures what a change did".into(),
     }
 }

@@ -22,28 +22,9 @@ pub(super) struct Question {
     pub(super) elsewhere: &'static str,
     /// What is counted as a failure, for people.
     pub(super) counted: &'static str,
-    /// Which report shows it, and where in it.
-    pub(super) shown: Shown,
-}
-
-/// Where a report of this release shows a truth.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shown {
-    /// In the cell or cells of `coverage`, restricted to a carrier if any.
-    Coverage {
-        plmn: Option<String>,
-        cells: Vec<String>,
-    },
-    /// In a row of `device-models`.
-    DeviceModels { model: String, firmware: String },
-    /// Nowhere yet; telling it apart needs what is said here.
-    NotYet(&'static str),
 }
 
 const OUT_OF_RANGE: &str = "is_out_of_range";
-const OUTAGES: &str = "finding outages";
-const TERMINALS: &str = "holding a terminal against its peers";
-const CAUSES: &str = "attributing causes";
 
 /// Returns the question about a truth; heartbeats count what happened since the one before, so that
 /// attempts of a short time are looked for until a heartbeat later.
@@ -57,7 +38,6 @@ pub(super) fn about(planted: &Planted, heartbeat: TimeDelta) -> Question {
             inside: format!("{} and {time}", any_of("terminal_id", terminal_ids)),
             place: format!("{} terminals", terminal_ids.len()),
             elsewhere: "all other terminals",
-            shown: Shown::NotYet(TERMINALS),
             ..Question::default()
         },
         Truth::BadModel {
@@ -70,10 +50,6 @@ pub(super) fn about(planted: &Planted, heartbeat: TimeDelta) -> Question {
             ),
             place: format!("{model} {firmware}"),
             elsewhere: "all other models and firmwares",
-            shown: Shown::DeviceModels {
-                model: model.clone(),
-                firmware: firmware.clone(),
-            },
             ..Question::default()
         },
         Truth::HostOutage { host_id, .. } => Question {
@@ -81,14 +57,12 @@ pub(super) fn about(planted: &Planted, heartbeat: TimeDelta) -> Question {
             inside: time,
             place: format!("{host_id}, {}", hours(planted)),
             elsewhere: "the same host at other times",
-            shown: Shown::NotYet(OUTAGES),
             ..Question::default()
         },
         Truth::BadRelease { app_version, .. } => Question {
             inside: format!("app_version = {} and {time}", quoted(app_version)),
             place: format!("version {app_version}"),
             elsewhere: "all other versions and times",
-            shown: Shown::NotYet("comparing releases"),
             ..Question::default()
         },
         other => refused_or_mended(other, &time),
@@ -108,7 +82,6 @@ impl Default for Question {
             place: String::new(),
             elsewhere: "everywhere else",
             counted: "out of range",
-            shown: Shown::NotYet(CAUSES),
         }
     }
 }
@@ -129,10 +102,6 @@ fn weak(plmn: Option<&String>, area: &Area, time: &str) -> Question {
         } else {
             "everywhere else"
         },
-        shown: Shown::Coverage {
-            plmn: plmn.cloned(),
-            cells: area.cells.clone(),
-        },
         ..Question::default()
     }
 }
@@ -143,7 +112,6 @@ fn carrier_outage(plmn: &str, area: &Area, time: &str) -> Question {
         inside: format!("{} and {time}", in_cells(area)),
         place: format!("{plmn} around {}", area.town),
         elsewhere: "the carrier elsewhere and at other times",
-        shown: Shown::NotYet(OUTAGES),
         ..Question::default()
     }
 }
@@ -219,7 +187,6 @@ fn refused_or_mended(truth: &Truth, time: &str) -> Question {
                 inside: before,
                 place: format!("branch {merchant_id} before it was mended"),
                 elsewhere: "the branch after the last step",
-                shown: Shown::NotYet("measuring what a change did"),
                 ..Question::default()
             }
         }
@@ -227,7 +194,7 @@ fn refused_or_mended(truth: &Truth, time: &str) -> Question {
     }
 }
 
-fn in_cells(area: &Area) -> String {
+pub(super) fn in_cells(area: &Area) -> String {
     // The key has hexadecimal text, the lake numbers.
     let numbers: Vec<String> = area
         .cells
@@ -247,7 +214,7 @@ fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     format!("event_time >= {} and event_time < {}", time(from), time(to))
 }
 
-fn any_of(column: &str, values: &[String]) -> String {
+pub(super) fn any_of(column: &str, values: &[String]) -> String {
     if values.is_empty() {
         return "false".into();
     }
@@ -255,7 +222,7 @@ fn any_of(column: &str, values: &[String]) -> String {
     format!("{column} in ({})", values.join(", "))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

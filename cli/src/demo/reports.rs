@@ -11,7 +11,61 @@ use anyhow::Context;
 use super::screen;
 
 /// What the screen shows of a report: columns, and how many rows.
-const ON_SCREEN: [(&str, &[&str], usize); 5] = [
+const ON_SCREEN: [(&str, &[&str], usize); 9] = [
+    (
+        "weak-zones",
+        &[
+            "kind",
+            "carriers",
+            "lat",
+            "lon",
+            "terminals",
+            "attempts",
+            "failures",
+            "rate",
+            "baseline_rate",
+            "action",
+        ],
+        8,
+    ),
+    (
+        "outages",
+        &[
+            "kind",
+            "host_id",
+            "carrier_plmn",
+            "app_version",
+            "from_time",
+            "to_time",
+            "failing_terminals",
+            "failures",
+        ],
+        8,
+    ),
+    (
+        "causes",
+        &[
+            "cause_class",
+            "sub_cause",
+            "cause_rule",
+            "failures",
+            "share",
+        ],
+        12,
+    ),
+    (
+        "bad-terminals",
+        &[
+            "terminal_id",
+            "model",
+            "attempts",
+            "failures",
+            "expected_rate",
+            "odds_ratio",
+            "q",
+        ],
+        8,
+    ),
     (
         "coverage",
         &[

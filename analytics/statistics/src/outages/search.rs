@@ -1,6 +1,5 @@
 //! The search: take the best explanation, remove what it explains, begin anew.
 
-use h3o::CellIndex;
 use rayon::prelude::*;
 
 use super::join;

@@ -79,8 +79,9 @@ impl Agreement {
 fn planted_zones_are_found_with_nearly_all_their_attempts_and_little_else() {
     let mut sum = Agreement::default();
     let (mut big_enough, mut hit) = (0, 0);
-    for seed in 0..30 {
-        let rate = 0.25 + 0.003 * seed as f64;
+    // The constants of growing were chosen on the first thirty seeds.
+    for seed in 1000..1030 {
+        let rate = 0.25 + 0.003 * (seed % 1000) as f64;
         let circles = vec![circle(ONE, -30.0, 0.30), circle(ONE, 70.0, rate)];
         let (plan, fleet) = planted(seed, circles);
         let report = found(&fleet);
@@ -144,13 +145,11 @@ fn a_bad_terminal_in_an_ordinary_street_is_no_zone() {
     for seed in 0..10 {
         let (_, mut fleet) = planted(seed, Vec::new());
         let place = fleet[17].cell;
-        let mut busy = fleet[17].attempts;
         for number in 0..11 {
             let mut copy = make(&Plan::null(seed)).swap_remove(17);
             copy.terminal = format!("x{number}");
             copy.merchant = format!("y{number}");
             fail_at(&mut copy, 0.03, number);
-            busy = busy.max(copy.attempts);
             fleet.push(copy);
         }
         fail_at(&mut fleet[17], 0.95, seed);
@@ -326,6 +325,16 @@ proptest! {
         let plain = find_zones(&rows, &[], &ZoneOptions::default()).expect("valid");
         rows.rotate_left(shift);
         rows[shift..].reverse();
+        rows.push(PlaceCounts {
+            attempts: 0,
+            failures: 0,
+            readings: 0,
+            weak_readings: 0,
+            days: 0,
+            daypart_failures: [0; 4],
+            daypart_attempts: [0; 4],
+            ..rows[0]
+        });
         let turned = find_zones(&rows, &[], &ZoneOptions::default()).expect("valid");
         prop_assert_eq!(&plain, &turned);
     }

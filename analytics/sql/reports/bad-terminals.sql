@@ -1,0 +1,35 @@
+-- title: terminals that fail where their peers do not
+-- question: Which terminals are bad themselves, how sure is that, and what would replacing them save?
+-- grain: one row per terminal flagged
+-- note: Run notspot analyze first. Peers are terminals of the same cell and carrier; where the place is weak nobody is judged.
+-- param top int = 1000: how many terminals at most
+-- column rank [none]: by probability, then failures avoidable
+-- column terminal_id [none]: the terminal
+-- column merchant_id [none]: its merchant
+-- column model [none]: device model
+-- column firmware [none]: its firmware
+-- column carrier_plmn [none]: the carrier it uses most
+-- column attempts [count]: sale attempts of the window
+-- column failures [count]: out-of-range failures among them
+-- column expected_rate [share]: what its peers fail
+-- column odds_ratio [ratio]: its odds of failing to theirs, shrunk
+-- column probability [probability]: that the odds ratio is above 2
+-- column q [probability]: false discovery rate at which it is flagged
+-- column failures_avoidable [count]: failures beyond its peers'
+-- column action [none]: what to do
+with ranked as (
+    select
+        *,
+        row_number() over (
+            order by flagged desc, probability desc nulls last, failures_avoidable desc nulls last, terminal_id
+        ) as rank
+    from terminal_flags
+    where flagged
+)
+
+select
+    rank, terminal_id, merchant_id, model, firmware, carrier_plmn, attempts, failures, expected_rate,
+    odds_ratio, probability, q, failures_avoidable, action
+from ranked
+where rank <= $top
+order by rank

@@ -1,0 +1,143 @@
+-- One row a failure, a decline or an attempt without an answer, with its cause and the rule that gave it.
+-- Rules are tried in the order of proof: outages, the line in use, the terminal, the place, the model,
+-- the signal; for host answers the code, and what the code means in its region. Zones, terminals and
+-- models are those of the newest analysed window; before the first analysis only codes and signal tell.
+-- A terminal stands where it is registered, unless its own receiver puts it elsewhere.
+with newest as (
+    select max(window_to) as window_to from lake.cells
+),
+
+bad_terminals as (
+    select terminal_id as bad_terminal_id
+    from lake.terminal_flags
+    where flagged and window_to = (select window_to from newest)
+),
+
+bad_models as (
+    select model as bad_model, firmware as bad_firmware
+    from lake.device_models
+    where flagged and window_to = (select window_to from newest)
+),
+
+zone_cells as (
+    select cell_r8 as zone_cell_r8, carrier_plmn as zone_plmn, zone_id, zone_kind
+    from lake.cells
+    where zone_id is not null and window_to = (select window_to from newest)
+),
+
+fixed_lines as (
+    select distinct terminal_id as fixed_terminal_id, event_date as fixed_date
+    from lake.terminal_days
+    where fixed_access_failures > 0
+),
+
+registered as (
+    select
+        terminal_id as registered_id,
+        cell_r9 as home_r9,
+        coalesce(allowed_radius_m, 1000.0) as radius_m
+    from lake.terminals
+),
+
+placed as (
+    select
+        declines.*,
+        case
+            when position_source in ('gnss', 'wifi')
+                and coalesce(h3_grid_distance(cell_r9, home_r9), 1000) * 300.0 > radius_m
+                then cell_r9
+            else coalesce(home_r9, cell_r9)
+        end as place_r9
+    from declines
+    left join registered on terminal_id = registered_id
+    where outcome in ('declined', 'no_answer', 'offline_approved')
+),
+
+in_outage as (
+    select
+        event_id as outage_event_id,
+        min(outages.outage_id) as outage_id,
+        min(outages.kind) as outage_kind
+    from placed
+    inner join lake.outages as outages
+        on placed.event_time >= outages.from_time and placed.event_time < outages.to_time
+    where placed.is_out_of_range
+        and (outages.host_id is null or outages.host_id = placed.host_id)
+        and (outages.carrier_plmn is null or outages.carrier_plmn = placed.carrier_plmn)
+        and (outages.app_version is null or outages.app_version = placed.app_version)
+        and (
+            outages.cells_r4 is null
+            or strpos(outages.cells_r4, h3_h3_to_string(h3_cell_to_parent(placed.place_r9, 4))) > 0
+        )
+    group by event_id
+),
+
+-- Codes 31 and 92 say that there is no route to the issuer. Where most of an acquirer's terminals of a
+-- region get them day after day, the region is not open to the acquirer.
+closed_regions as (
+    select closed_acquirer_id, closed_region_code
+    from (
+        select
+            declines.acquirer_id as closed_acquirer_id,
+            merchants.region_code as closed_region_code,
+            terminal_id,
+            count(*) filter (where response_code in ('31', '92')) as refused,
+            count(distinct event_date) filter (where response_code in ('31', '92')) as days
+        from declines
+        inner join lake.merchants as merchants on declines.merchant_id = merchants.merchant_id
+        group by 1, 2, 3
+    )
+    group by closed_acquirer_id, closed_region_code
+    having count(*) filter (where refused >= 5 and days >= 3) * 2 > count(*)
+),
+
+ruled as (
+    select
+        placed.*,
+        outage_id,
+        zone_id,
+        case
+            when is_out_of_range and outage_kind is not null then outage_kind || '_outage'
+            when is_out_of_range and fixed_terminal_id is not null then 'fixed_line'
+            when is_out_of_range and bad_terminal_id is not null then 'bad_terminal'
+            when is_out_of_range and zone_kind is not null then zone_kind
+            when is_out_of_range and bad_model is not null then 'bad_model'
+            when is_out_of_range and phase_failed in ('register', 'bearer') then 'no_registration'
+            when is_out_of_range and last_signal_age_s <= 120
+                and is_weak_signal(last_signal_rat, cast(last_signal_dbm as double)) then 'weak_signal'
+            when is_out_of_range and last_signal_dbm is not null then 'transient_link'
+            when is_out_of_range then 'no_evidence'
+            when response_code in ('31', '92') and closed_region_code is not null then 'region_not_open'
+            else 'response_code'
+        end as cause_rule
+    from placed
+    left join in_outage on event_id = outage_event_id
+    left join fixed_lines on terminal_id = fixed_terminal_id and event_date = fixed_date
+    left join bad_terminals on terminal_id = bad_terminal_id
+    left join bad_models on model = bad_model and (firmware is not distinct from bad_firmware)
+    left join zone_cells on h3_cell_to_parent(place_r9, 8) = zone_cell_r8 and carrier_plmn = zone_plmn
+    left join lake.merchants as shops on placed.merchant_id = shops.merchant_id
+    left join closed_regions
+        on placed.acquirer_id = closed_acquirer_id and shops.region_code = closed_region_code
+)
+
+select
+    *,
+    case
+        when cause_rule in ('host_outage', 'carrier_outage', 'region_outage', 'release_outage', 'fixed_line')
+            then 'technical_fault'
+        when cause_rule in ('bad_terminal', 'bad_model') then 'device'
+        when cause_rule in ('weak_zone', 'not_spot') then 'geography'
+        when cause_rule in ('no_registration', 'weak_signal', 'transient_link') then 'signal'
+        when cause_rule = 'region_not_open' then 'provider_limit'
+        when cause_rule = 'response_code' then coalesce(cause_class(code_profile, response_code), 'unknown')
+        else 'unknown'
+    end as cause_class,
+    case
+        when cause_rule = 'host_outage' then 'acquirer_host'
+        when cause_rule = 'release_outage' then 'upgrade'
+        when cause_rule = 'region_not_open' then 'region_not_open'
+        when cause_rule = 'response_code' then cause_sub(code_profile, response_code)
+        else cause_rule
+    end as sub_cause
+from ruled
