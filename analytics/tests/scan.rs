@@ -245,8 +245,7 @@ async fn a_folder_without_tables_is_named_as_no_lake() {
         assert_eq!(
             error.to_string(),
             format!(
-                "no lake at {place}: it holds none of the tables heartbeats, signal_readings, \
-                 declines, quarantine, terminals, merchants"
+                "no lake at {place}: it holds none of the tables heartbeats, signal_readings, declines"
             )
         );
     }

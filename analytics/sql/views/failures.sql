@@ -1,5 +1,5 @@
 -- One row a failure, a decline or an attempt without an answer, with its cause and the rule that gave it.
--- Rules are tried in the order of proof: outages, the line in use, the terminal, the place, the model,
+-- Rules are tried in the order of proof: outages, the line in use, the terminal, the model, the place,
 -- the signal; for host answers the code, and what the code means in its region. Zones, terminals and
 -- models are those of the newest analysed window; before the first analysis only codes and signal tell.
 -- A terminal stands where it is registered, unless its own receiver puts it elsewhere.
@@ -13,10 +13,11 @@ bad_terminals as (
     where flagged and window_to = (select window_to from newest)
 ),
 
+-- With odds of failing above twice the others', most of a model's failures are its own, in weak places too.
 bad_models as (
     select model as bad_model, firmware as bad_firmware
     from lake.device_models
-    where flagged and window_to = (select window_to from newest)
+    where flagged and odds_ratio >= 2 and window_to = (select window_to from newest)
 ),
 
 zone_cells as (
@@ -100,8 +101,8 @@ ruled as (
             when is_out_of_range and outage_kind is not null then outage_kind || '_outage'
             when is_out_of_range and fixed_terminal_id is not null then 'fixed_line'
             when is_out_of_range and bad_terminal_id is not null then 'bad_terminal'
-            when is_out_of_range and zone_kind is not null then zone_kind
             when is_out_of_range and bad_model is not null then 'bad_model'
+            when is_out_of_range and zone_kind is not null then zone_kind
             when is_out_of_range and phase_failed in ('register', 'bearer') then 'no_registration'
             when is_out_of_range and last_signal_age_s <= 120
                 and is_weak_signal(last_signal_rat, cast(last_signal_dbm as double)) then 'weak_signal'

@@ -15,6 +15,7 @@ use crate::session::LakeSession;
 
 const FAILING: &str = include_str!("../../sql/rollups/failing_terminals.sql");
 const ACTIVE: &str = include_str!("../../sql/rollups/active_terminals.sql");
+const LIVES: &str = include_str!("../../sql/rollups/version_lives.sql");
 const SLOT_S: i64 = 300;
 /// Days looked at before and after, so that an ordinary level is known and no outage is cut.
 const DAYS_AROUND: u64 = 3;
@@ -67,7 +68,7 @@ pub(super) async fn publish(
     let mut names = Vocabulary::default();
     let failing = failing(lake, from, to, &mut names).await?;
     let active = active(lake, from, to, &mut names).await?;
-    let lives = version_lives(&active);
+    let lives = version_lives(lake, from, to, &mut names).await?;
     let found = tokio::task::spawn_blocking(move || {
         outages::find(&failing, &active, &lives, &Options::default())
     })
@@ -172,26 +173,32 @@ fn between(sql: &str, from: NaiveDate, to: NaiveDate) -> String {
         .replace("{to}", &to.to_string())
 }
 
-/// A version lives from its first heartbeat's hour to its last's.
-fn version_lives(active: &[Activity]) -> Vec<VersionLife> {
-    let slots_per_hour = 3_600 / SLOT_S;
-    let mut lives: std::collections::BTreeMap<u32, (i64, i64)> = std::collections::BTreeMap::new();
-    for row in active {
-        if let Some(version) = row.app_version {
-            let first = row.hour * slots_per_hour;
-            let last = first + slots_per_hour - 1;
-            let life = lives.entry(version).or_insert((first, last));
-            *life = (life.0.min(first), life.1.max(last));
+async fn version_lives(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+    names: &mut Vocabulary,
+) -> Result<Vec<VersionLife>, AnalyzeError> {
+    let answer = lake.collect(&between(LIVES, from, to)).await?;
+    let mut lives = Vec::new();
+    for batch in &answer.batches {
+        let versions = columns::texts(batch, "app_version")?;
+        let first = columns::optional_integers(batch, "first_slot")?;
+        let last = columns::optional_integers(batch, "last_slot")?;
+        for row in 0..batch.num_rows() {
+            let version = names.versions.number(columns::text(&versions, row));
+            if let (Some(app_version), Some(first_slot), Some(last_slot)) =
+                (version, first[row], last[row])
+            {
+                lives.push(VersionLife {
+                    app_version,
+                    first_slot,
+                    last_slot,
+                });
+            }
         }
     }
-    lives
-        .into_iter()
-        .map(|(app_version, (first_slot, last_slot))| VersionLife {
-            app_version,
-            first_slot,
-            last_slot,
-        })
-        .collect()
+    Ok(lives)
 }
 
 /// A row of the table, as it is serialised.

@@ -10,3 +10,4 @@ mod replay;
 mod shell;
 mod stat;
 mod support;
+mod truths;

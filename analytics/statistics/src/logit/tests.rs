@@ -309,17 +309,3 @@ fn nearly_nested_factors_converge_too() {
         );
     }
 }
-
-#[test]
-#[ignore = "a measurement: a million rows"]
-fn a_million_rows_take_seconds() {
-    let planted = Planted::new(1_000_000, [100_000, 200], [0.7, 0.4], 100);
-    let start = std::time::Instant::now();
-    let fitted = planted.fit(&LogitOptions::default());
-    let sd = [0, 1].map(|factor| fitted.factors[factor].variance.sqrt());
-    eprintln!(
-        "a million rows: {:?}, {} sweeps, sd {sd:?}",
-        start.elapsed(),
-        fitted.sweeps
-    );
-}

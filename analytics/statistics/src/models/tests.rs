@@ -209,25 +209,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "a measurement: a million strata"]
-fn a_million_strata_take_seconds() {
-    let names: Vec<String> = (0..1_000_000)
-        .map(|stratum| format!("{stratum:015x}"))
-        .collect();
-    let models: Vec<String> = (0..40).map(|model| format!("model-{model}")).collect();
-    let rows: Vec<_> = (0..4_000_000)
-        .map(|at: usize| {
-            let model = &models[at.wrapping_mul(2_654_435_761) / 7 % 40];
-            row(&names[at / 4], model, 50, (at % 7) as u64)
-        })
-        .collect();
-    let start = std::time::Instant::now();
-    let result = compare_models(&rows, &ModelsOptions::default()).unwrap();
-    eprintln!(
-        "a million strata, four rows each: {:?}, {} models",
-        start.elapsed(),
-        result.len()
-    );
-}

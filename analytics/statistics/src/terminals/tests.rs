@@ -487,13 +487,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "a measurement: a million terminals"]
-fn a_million_terminals_take_seconds() {
-    let fleet = fleet(5, 1_000_000, 8, 0.02, Healthy::Beta(0.01));
-    let rows = fleet.counts();
-    let start = std::time::Instant::now();
-    judge_terminals(&rows, &TerminalsOptions::default()).unwrap();
-    eprintln!("a million terminals: {:?}", start.elapsed());
-}

@@ -1,0 +1,220 @@
+//! The analysis against the answer key: the whole demo fleet on more than one seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::support::{run, text};
+
+const SEEDS: [&str; 2] = ["2026", "7"];
+
+/// A demo of one seed, and what the lake answers.
+struct Fleet {
+    folder: tempfile::TempDir,
+    seed: &'static str,
+}
+
+impl Fleet {
+    fn simulated(seed: &'static str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let fleet = Self { folder, seed };
+        run(&[
+            "demo",
+            "--seed",
+            seed,
+            "--force",
+            "--out",
+            fleet.path("").as_str(),
+        ])
+        .done();
+        fleet
+    }
+
+    fn path(&self, name: &str) -> String {
+        text(&self.folder.path().join(name)).to_owned()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        let json = std::fs::read_to_string(self.path(name)).expect("the demo wrote it");
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    fn sql(&self, sql: &str) -> Value {
+        let lake = self.path("lake");
+        let rows = run(&["sql", "--lake", &lake, "-c", sql, "--format", "json"]).done();
+        serde_json::from_str(&rows).expect("JSON")
+    }
+
+    fn truths(&self, kind: &str) -> Vec<Value> {
+        let key = self.json("answer-key.json");
+        let truths = key["truths"].as_array().expect("a list").iter();
+        truths
+            .filter(|planted| planted["truth"]["type"] == kind)
+            .cloned()
+            .collect()
+    }
+
+    fn number(&self, sql: &str) -> f64 {
+        let rows = self.sql(sql);
+        rows[0]["n"].as_f64().unwrap_or(0.0)
+    }
+}
+
+#[test]
+fn what_is_planted_is_found_and_what_is_not_planted_is_not() {
+    for seed in SEEDS {
+        let fleet = Fleet::simulated(seed);
+        everything_planted_is_found(&fleet);
+        zones_hold_what_was_planted_and_little_else(&fleet);
+        outages_begin_and_end_when_they_did(&fleet);
+        few_sound_terminals_are_accused(&fleet);
+        causes_are_right(&fleet);
+    }
+}
+
+fn everything_planted_is_found(fleet: &Fleet) {
+    let findings = fleet.json("reports/planted-and-found.json");
+    let findings = findings.as_array().expect("a list");
+    assert!(findings.len() > 10);
+    for finding in findings {
+        // What a change did is measured, not found.
+        if finding["kind"] != "remote_branch" {
+            assert_eq!(
+                finding["verdict"]["found"], true,
+                "seed {}: {finding}",
+                fleet.seed
+            );
+        }
+    }
+}
+
+/// Cells of planted places, as a list for SQL.
+fn cells(area: &Value) -> String {
+    let cells = area["cells"].as_array().expect("a list").iter();
+    let quoted: Vec<String> = cells
+        .map(|cell| format!("'{}'", cell.as_str().expect("text")))
+        .collect();
+    quoted.join(", ")
+}
+
+fn zones_hold_what_was_planted_and_little_else(fleet: &Fleet) {
+    let mut planted_cells = BTreeSet::new();
+    for (kind, whose) in [("weak_zone", true), ("not_spot", false)] {
+        for planted in fleet.truths(kind) {
+            let truth = &planted["truth"];
+            let cells = cells(&truth["area"]);
+            let whose = match whose {
+                true => format!("carrier_plmn = '{}'", truth["plmn"].as_str().expect("text")),
+                false => "true".to_owned(),
+            };
+            let inside = fleet.number(&format!(
+                "select cast(sum(attempts) filter (where zone_kind in ('weak_zone', 'not_spot')) as double) \
+                 / sum(attempts) as n from cells where h3_h3_to_string(cell_r8) in ({cells}) and {whose}"
+            ));
+            assert!(inside >= 0.95, "seed {}: {inside} of {planted}", fleet.seed);
+            planted_cells.insert(cells);
+        }
+    }
+    let planted_cells: Vec<String> = planted_cells.into_iter().collect();
+    let right = fleet.number(&format!(
+        "select cast(sum(attempts) filter (where h3_h3_to_string(cell_r8) in ({})) as double) \
+         / sum(attempts) as n from cells where zone_kind in ('weak_zone', 'not_spot')",
+        planted_cells.join(", ")
+    ));
+    assert!(right >= 0.95, "seed {}: precision {right}", fleet.seed);
+}
+
+/// Edges are in slots of five minutes: an edge inside a slot may be a slot off.
+fn outages_begin_and_end_when_they_did(fleet: &Fleet) {
+    for (kind, column) in [
+        ("host_outage", "host_id"),
+        ("carrier_outage", "plmn"),
+        ("bad_release", "app_version"),
+    ] {
+        for planted in fleet.truths(kind) {
+            let who = planted["truth"][column].as_str().expect("text");
+            let column = column.replace("plmn", "carrier_plmn");
+            let [from, to] = ["from", "to"].map(|edge| planted[edge].as_str().expect("a time"));
+            let off_min = fleet.number(&format!(
+                "select greatest(abs(date_part('epoch', from_time) - date_part('epoch', timestamp '{from}')), \
+                 abs(date_part('epoch', to_time) - date_part('epoch', timestamp '{to}'))) / 60.0 as n \
+                 from outages where {column} = '{who}' and from_time < timestamp '{to}' and to_time > timestamp '{from}'"
+            ));
+            assert!(
+                off_min <= 10.0,
+                "seed {}: {off_min} min off {planted}",
+                fleet.seed
+            );
+        }
+    }
+    let planted: usize = ["host_outage", "carrier_outage", "bad_release"]
+        .map(|kind| fleet.truths(kind).len())
+        .iter()
+        .sum();
+    let found = fleet.number("select count(*) as n from outages");
+    assert!(
+        found <= planted as f64,
+        "seed {}: {found} outages",
+        fleet.seed
+    );
+}
+
+fn few_sound_terminals_are_accused(fleet: &Fleet) {
+    let planted = &fleet.truths("bad_terminals")[0]["truth"]["terminal_ids"];
+    let ids = planted.as_array().expect("a list").iter();
+    let ids: Vec<String> = ids
+        .map(|id| format!("'{}'", id.as_str().expect("text")))
+        .collect();
+    let right = fleet.number(&format!(
+        "select cast(count(*) filter (where terminal_id in ({})) as double) / count(*) as n \
+         from terminal_flags where flagged",
+        ids.join(", ")
+    ));
+    assert!(right >= 0.9, "seed {}: precision {right}", fleet.seed);
+}
+
+/// Class by class against the true cause of every decline.
+fn causes_are_right(fleet: &Fleet) {
+    let file = fleet.path("true-causes.csv");
+    run(&[
+        "simulate",
+        "demo",
+        "--seed",
+        fleet.seed,
+        "--end",
+        "today",
+        "--discard",
+        "--true-causes",
+        &file,
+    ])
+    .done();
+    let truth = std::fs::read_to_string(&file).expect("written");
+    let truth: BTreeMap<&str, &str> = truth
+        .lines()
+        .filter_map(|line| line.split_once(','))
+        .collect();
+    let lake = fleet.path("lake");
+    let said = "select event_id, cause_class from failures";
+    let said = run(&["sql", "--lake", &lake, "-c", said, "--format", "csv"]).done();
+    let mut matrix: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (event, class) in said.lines().skip(1).filter_map(|line| line.split_once(',')) {
+        *matrix.entry((truth[event], class)).or_default() += 1;
+    }
+    let classes: BTreeSet<&str> = matrix.keys().map(|(true_class, _)| *true_class).collect();
+    let count = |fits: &dyn Fn(&str, &str) -> bool| {
+        let fitting = matrix.iter().filter(|((truth, said), _)| fits(truth, said));
+        fitting.map(|(_, count)| *count).sum::<u64>() as f64
+    };
+    let scores = classes.iter().map(|class| {
+        let right = count(&|truth, said| truth == *class && said == *class);
+        let wrong = count(&|truth, said| (truth == *class) != (said == *class));
+        2.0 * right / (2.0 * right + wrong)
+    });
+    let macro_f1 = scores.sum::<f64>() / classes.len() as f64;
+    assert!(classes.len() >= 7, "{classes:?}");
+    assert!(
+        macro_f1 >= 0.9,
+        "seed {}: macro-F1 {macro_f1}: {matrix:?}",
+        fleet.seed
+    );
+}
