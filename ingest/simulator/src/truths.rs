@@ -17,6 +17,7 @@ use crate::world::{Access, Effect, PlantedEffect, Terminal, World};
 
 /// Places tried before the best of them is taken.
 const PLACES_TRIED: usize = 400;
+const HOUR_MS: i64 = 3_600_000;
 /// Planted places keep at least this distance from each other's edges, km.
 const GAP_KM: f64 = 3.0;
 
@@ -91,6 +92,19 @@ struct Circle {
 struct Span {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
+}
+
+impl Span {
+    fn on_the_hour(self) -> Self {
+        let nearest = |time: DateTime<Utc>| {
+            let hours = (time.timestamp_millis() + HOUR_MS / 2).div_euclid(HOUR_MS);
+            DateTime::from_timestamp_millis(hours * HOUR_MS).unwrap_or(time)
+        };
+        Self {
+            from: nearest(self.from),
+            to: nearest(self.to),
+        }
+    }
 }
 
 impl Planter<'_> {
@@ -267,7 +281,8 @@ impl Planter<'_> {
             dice::unit(dice::hash(&[salt, u64::from(*terminal)])) < release.terminal_share
         });
         let concerned: Vec<u32> = concerned.collect();
-        let span = self.span(release.day, release.to_day);
+        // Terminals take up and give back an application at the full hour, as their events show.
+        let span = self.span(release.day, release.to_day).on_the_hour();
         let effect = self.effect(
             span,
             Effect::Release {

@@ -17,6 +17,8 @@ use crate::fdr;
 
 /// Growth constant of fixed polyhexes.
 const POLYHEX_GROWTH: f64 = 5.1832;
+/// Fewest readings by which a cell's signal is judged.
+const JUDGED_READINGS: u64 = 50;
 /// Fewest attempts of a quarter of the day that can be raised.
 const DAYPART_ATTEMPTS: u64 = 5;
 /// A carrier with one terminal in a place says nothing about the place.
@@ -113,6 +115,7 @@ pub(super) fn candidates(
     }
     let zones = grow(layer, options.gap);
     let candidate = |cells: Vec<CellIndex>| {
+        let cells = without_good_signal(layer, cells, options);
         let found = cells.iter().filter_map(|cell| {
             let at = layer.cells.binary_search_by_key(cell, |known| known.cell);
             at.ok().map(|at| &layer.cells[at])
@@ -128,6 +131,36 @@ pub(super) fn candidates(
         judge(&inside, layer, cells, options)
     };
     zones.into_iter().filter_map(candidate).collect()
+}
+
+/// Takes cells with good signal out of a place that is weak as a whole: growing and bridging took them
+/// in, and what fails in them fails for other reasons. A place that is not weak stays as it is.
+fn without_good_signal(
+    layer: &Layer,
+    cells: Vec<CellIndex>,
+    options: &ZoneOptions,
+) -> Vec<CellIndex> {
+    let sums = |cell: &CellIndex| {
+        let at = layer.cells.binary_search_by_key(cell, |known| known.cell);
+        at.map_or((0, 0), |at| {
+            let sums = &layer.cells[at].sums;
+            (sums.readings, sums.weak_readings)
+        })
+    };
+    let is_weak =
+        |(readings, weak): (u64, u64)| weak as f64 >= options.weak_share * readings as f64;
+    let all = cells
+        .iter()
+        .map(sums)
+        .fold((0, 0), |all, cell| (all.0 + cell.0, all.1 + cell.1));
+    if all.0 == 0 || !is_weak(all) {
+        return cells;
+    }
+    let stays = |cell: &CellIndex| {
+        let measured = sums(cell);
+        measured.0 < JUDGED_READINGS || is_weak(measured)
+    };
+    cells.into_iter().filter(stays).collect()
 }
 
 /// Whether at least two carriers are observed and each of them is clearly raised.
