@@ -256,7 +256,7 @@ impl OutageRow {
             from_time: from.to_rfc3339(),
             to_time: to.to_rfc3339(),
             failing_terminals: outage.terminals as u64,
-            active_terminals: outage.active_terminals as u64,
+            active_terminals: outage.active_terminals,
             failures: outage.failures,
             expected_terminal_slots: outage.expected,
             log_likelihood_ratio: outage.llr,
