@@ -79,7 +79,15 @@ pub fn demo() -> &'static Demo {
     static DEMO: LazyLock<Demo> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let out = folder.path().join("demo");
-        let screen = run(&["demo", "--quick", "--out", text(&out)]).done();
+        let screen = run(&[
+            "demo",
+            "--quick",
+            "--end",
+            "2026-11-24",
+            "--out",
+            text(&out),
+        ])
+        .done();
         Demo { folder, screen }
     });
     &DEMO
