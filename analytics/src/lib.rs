@@ -25,6 +25,7 @@ pub mod analyze;
 pub mod functions;
 pub mod map;
 pub mod map_page;
+mod place;
 pub mod report;
 pub mod session;
 pub mod stat;

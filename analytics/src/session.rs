@@ -14,13 +14,15 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::TryStreamExt;
+use object_store::ObjectStore;
 use schemas::Table;
 use url::Url;
 
-use crate::tables::{LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
+use crate::tables::{DataFile, LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
 use crate::{functions, views};
 
 /// SQL schema of the tables as they lie in the lake, duplicates included.
@@ -114,6 +116,7 @@ pub struct LakeSession {
     location: Url,
     as_of: AsOf,
     tables: Vec<TableState>,
+    facts: Vec<Arc<LakeTable>>,
     fact_rows_by_day: BTreeMap<NaiveDate, u64>,
 }
 
@@ -144,6 +147,7 @@ impl LakeSession {
             location,
             as_of: options.as_of,
             tables: Vec::new(),
+            facts: Vec::new(),
             fact_rows_by_day: BTreeMap::new(),
         };
         session.refresh().await?;
@@ -172,6 +176,7 @@ impl LakeSession {
         let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
         let mut tables = Vec::with_capacity(snapshots.len());
         let mut fact_rows_by_day = BTreeMap::new();
+        let mut facts = Vec::new();
         for (snapshot, store) in snapshots {
             if let Some(store) = store
                 && self.location.scheme() != "file"
@@ -185,6 +190,7 @@ impl LakeSession {
             let table = Arc::new(LakeTable::new(snapshot));
             if is_fact {
                 table.add_rows_by_day(&mut fact_rows_by_day);
+                facts.push(table.clone());
                 once.register_table(name.clone(), Arc::new(OnceTable::new(table.clone())))?;
             }
             raw.register_table(name, table)?;
@@ -197,6 +203,7 @@ impl LakeSession {
         catalog.register_schema(ONCE_SCHEMA, once)?;
         views::register(&self.context).await?;
         self.tables = tables;
+        self.facts = facts;
         self.fact_rows_by_day = fact_rows_by_day;
         Ok(())
     }
@@ -219,6 +226,27 @@ impl LakeSession {
     /// Returns how many rows, copies included, the fact tables hold of each day, by their logs.
     pub fn fact_rows_by_day(&self) -> &BTreeMap<NaiveDate, u64> {
         &self.fact_rows_by_day
+    }
+
+    /// Returns the files of a day in the fact tables, with their partition cells.
+    pub(crate) fn fact_files(&self, day: NaiveDate) -> Vec<(Table, Option<String>, DataFile)> {
+        let files = self.facts.iter().flat_map(|table| table.files_of(day));
+        files.collect()
+    }
+
+    /// Returns where the files of the lake are read from.
+    ///
+    /// # Errors
+    /// When no store is known for the lake, which is a bug.
+    pub(crate) fn store(&self) -> Result<Arc<dyn ObjectStore>, SessionError> {
+        let root = &self.location[url::Position::BeforeScheme..url::Position::BeforePath];
+        let root = ObjectStoreUrl::parse(root)?;
+        Ok(self.context.runtime_env().object_store(root)?)
+    }
+
+    /// Returns how many tasks a query runs at once.
+    pub(crate) fn tasks(&self) -> usize {
+        self.context.state().config().target_partitions()
     }
 
     /// Plans a statement; nothing that writes to the lake or to a file is let through.

@@ -48,6 +48,8 @@ pub enum Table {
     TerminalDays,
     /// Derived: one row per five minutes, host, carrier and partition cell.
     FailureSlots,
+    /// Derived: one row per hour, host, carrier, application version and place with active terminals.
+    ActivityHours,
     /// Derived: one row per outage, by the day it began.
     Outages,
     /// Derived: one row per cell of resolution 8 and carrier, of the analysed window.
@@ -64,7 +66,7 @@ pub enum Table {
 
 impl Table {
     /// Every table: facts, registry, and what the analysis derives from them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
@@ -73,6 +75,7 @@ impl Table {
         Self::Merchants,
         Self::TerminalDays,
         Self::FailureSlots,
+        Self::ActivityHours,
         Self::Outages,
         Self::Cells,
         Self::WeakZones,
@@ -92,6 +95,7 @@ impl Table {
             Self::Merchants => "merchants",
             Self::TerminalDays => "terminal_days",
             Self::FailureSlots => "failure_slots",
+            Self::ActivityHours => "activity_hours",
             Self::Outages => "outages",
             Self::Cells => "cells",
             Self::WeakZones => "weak_zones",
@@ -112,6 +116,9 @@ impl Table {
             Self::Merchants => "one row per registered merchant",
             Self::TerminalDays => "one row per terminal, day, place, carrier, RAT and firmware",
             Self::FailureSlots => "one row per five minutes, host, carrier and partition cell",
+            Self::ActivityHours => {
+                "one row per hour, host, carrier, application version and place with active terminals"
+            }
             Self::Outages => "one row per outage, by the day it began",
             Self::Cells => "one row per cell of resolution 8 and carrier, of the analysed window",
             Self::WeakZones => "one row per weak zone or not-spot of the analysed window",
@@ -137,7 +144,7 @@ impl Table {
 
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 14]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 15]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
@@ -145,6 +152,7 @@ impl Table {
                     Table::Merchants => merchant_fields(),
                     Table::TerminalDays => derived::terminal_days(),
                     Table::FailureSlots => derived::failure_slots(),
+                    Table::ActivityHours => derived::activity_hours(),
                     Table::Outages => derived::outages(),
                     Table::Cells => derived::cells(),
                     Table::WeakZones | Table::FailureZones => derived::zones(),
@@ -165,7 +173,9 @@ impl Table {
             }
             Self::Quarantine => &["ingest_date"],
             Self::Terminals | Self::Merchants => &[],
-            Self::TerminalDays | Self::FailureSlots | Self::Outages => &["event_date"],
+            Self::TerminalDays | Self::FailureSlots | Self::ActivityHours | Self::Outages => {
+                &["event_date"]
+            }
             Self::Cells
             | Self::WeakZones
             | Self::FailureZones
@@ -185,6 +195,7 @@ impl Table {
             Self::Merchants => &["merchant_id"],
             Self::TerminalDays => &["cell_r9", "terminal_id"],
             Self::FailureSlots => &["slot_time", "host_id"],
+            Self::ActivityHours => &["hour_time", "host_id"],
             Self::Outages => &["from_time", "outage_id"],
             Self::Cells => &["cell_r8", "carrier_plmn"],
             Self::WeakZones => &["zone_id"],
@@ -205,6 +216,7 @@ impl Table {
             Self::Merchants => &["merchant_id"],
             Self::TerminalDays => &["source_rows", "terminal_id", "cell_r9", "method_version"],
             Self::FailureSlots => &["source_rows", "slot_time", "method_version"],
+            Self::ActivityHours => &["source_rows", "hour_time", "method_version"],
             Self::Outages => &["source_rows", "from_time", "method_version"],
             Self::Cells => &["cell_r8", "method_version"],
             Self::WeakZones => &["zone_id", "method_version"],

@@ -1,17 +1,23 @@
 -- grain: one row per application version with an event, of the days {from} to {to}
--- One terminal in fifty may have a wrong clock: what only they say of a version's first and last hour is not believed.
-select
-    app_version,
-    cast(floor(approx_percentile_cont(0.02) within group (order by first_s) / 300) as bigint) as first_slot,
-    cast(floor(approx_percentile_cont(0.98) within group (order by last_s) / 300) as bigint) as last_slot
-from (
-    select app_version, terminal_id, date_part('epoch', min(event_time)) as first_s, date_part('epoch', max(event_time)) as last_s
-    from (
-        select app_version, terminal_id, event_time from heartbeats where event_date between date '{from}' and date '{to}'
-        union all
-        select app_version, terminal_id, event_time from signal_readings where event_date between date '{from}' and date '{to}'
-    )
-    where app_version is not null
-    group by app_version, terminal_id
+-- A version lives from the first to the last hour in which at least one in fifty of as many terminals as
+-- ever in an hour reported it: a terminal with a wrong clock does not date a release.
+with hours as (
+    select
+        app_version,
+        sum(terminals) as terminals,
+        min(first_time) as first_time,
+        max(last_time) as last_time
+    from lake.activity_hours
+    where app_version is not null and event_date between date '{from}' and date '{to}'
+    group by app_version, hour_time
 )
-group by app_version
+
+select
+    hours.app_version,
+    cast(floor(date_part('epoch', min(first_time)) / 300) as bigint) as first_slot,
+    cast(floor(date_part('epoch', max(last_time)) / 300) as bigint) as last_slot
+from hours
+join (select app_version, max(terminals) as most from hours group by app_version) as peaks
+    on hours.app_version = peaks.app_version
+where terminals * 50 >= most
+group by hours.app_version

@@ -36,7 +36,9 @@ registered as (
     select
         terminal_id as registered_id,
         cell_r9 as home_r9,
-        coalesce(allowed_radius_m, 1000.0) as radius_m
+        lat as home_lat,
+        lon as home_lon,
+        allowed_radius_m
     from lake.terminals
 ),
 
@@ -44,9 +46,7 @@ placed as (
     select
         declines.*,
         case
-            when position_source in ('gnss', 'wifi')
-                and coalesce(h3_grid_distance(cell_r9, home_r9), 1000) * 300.0 > radius_m
-                then cell_r9
+            when is_elsewhere(position_source, lat, lon, home_lat, home_lon, allowed_radius_m) then cell_r9
             else coalesce(home_r9, cell_r9)
         end as place_r9
     from declines

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 
 /// Returns an integer column; null counts as 0.
@@ -24,6 +24,15 @@ pub(super) fn optional_integers(
 ) -> Result<Vec<Option<i64>>, ArrowError> {
     let column = cast(column(batch, name)?, &DataType::Int64)?;
     Ok(column.as_primitive::<Int64Type>().iter().collect())
+}
+
+/// Returns a column of numbers.
+pub(super) fn optional_numbers(
+    batch: &RecordBatch,
+    name: &str,
+) -> Result<Vec<Option<f64>>, ArrowError> {
+    let column = cast(column(batch, name)?, &DataType::Float64)?;
+    Ok(column.as_primitive::<Float64Type>().iter().collect())
 }
 
 /// Returns a text column.

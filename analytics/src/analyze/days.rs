@@ -1,31 +1,30 @@
 //! Roll-ups of a day: which days are due, and their two tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type};
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::TryStreamExt;
 use schemas::Table;
 
-use super::publish::{DerivedTable, conform};
+use super::publish::DerivedTable;
+use super::rollup::{self, Names, Registry};
 use super::{AnalyzeError, METHOD_VERSION, columns, outages};
-use crate::session::{LakeSession, SessionError};
+use crate::session::LakeSession;
 
-const TERMINAL_DAYS: &str = include_str!("../../sql/rollups/terminal_days.sql");
-const FAILURE_SLOTS: &str = include_str!("../../sql/rollups/failure_slots.sql");
-
-/// Returns the days whose roll-up was made from other rows than there are now, or by another method.
+/// Returns the days whose rows in `table` were made from other rows than there are now, or by another method.
 pub(super) async fn changed(
     lake: &LakeSession,
+    table: Table,
     wanted: &[(NaiveDate, u64)],
 ) -> Result<Vec<(NaiveDate, u64)>, AnalyzeError> {
     let answer = lake
-        .collect(
+        .collect(&format!(
             "select event_date, max(source_rows) as source_rows, max(method_version) as method_version \
-             from lake.terminal_days group by event_date",
-        )
+             from lake.{table} group by event_date"
+        ))
         .await?;
     let mut done = BTreeMap::new();
     for batch in &answer.batches {
@@ -44,39 +43,60 @@ pub(super) async fn changed(
     Ok(wanted.iter().filter(|day| !is_done(day)).copied().collect())
 }
 
-/// Computes and publishes a day's slots and terminals.
-pub(super) async fn publish(
+/// Brings the activity of every day from `from` to `to` that has events up to date.
+pub(super) async fn publish_activity(
     lake: &LakeSession,
-    day: NaiveDate,
-    source_rows: u64,
+    registry: &Arc<Registry>,
+    (from, to): (NaiveDate, NaiveDate),
     now: DateTime<Utc>,
 ) -> Result<(), AnalyzeError> {
-    let outage = outages::predicate(lake, day).await?;
-    for (table, sql) in [
-        (Table::FailureSlots, FAILURE_SLOTS),
-        (Table::TerminalDays, TERMINAL_DAYS),
-    ] {
-        let sql = sql
-            .replace("{day}", &day.to_string())
-            .replace("{outage}", &outage)
-            .replace("{method_version}", &METHOD_VERSION.to_string())
-            .replace("{source_rows}", &source_rows.to_string());
-        let stream = lake.stream(&sql).await?;
-        let rows: Vec<_> = stream.try_collect().await.map_err(SessionError::from)?;
-        let rows = rows.iter().map(|batch| conform(table, batch));
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        let made_from = i64::try_from(source_rows).unwrap_or(i64::MAX);
-        DerivedTable::open(lake.location(), table)
+    let facts = lake.fact_rows_by_day().range(from..=to);
+    let wanted: Vec<(NaiveDate, u64)> = facts.map(|(day, rows)| (*day, *rows)).collect();
+    for (day, source_rows) in changed(lake, Table::ActivityHours, &wanted).await? {
+        let rows = rollup::activity(lake, registry, day, source_rows).await?;
+        DerivedTable::open(lake.location(), Table::ActivityHours)
             .await?
             .replace(
                 &[day],
-                &rows,
-                (&format!("analyze/{day}"), made_from),
+                [Ok(rows)],
+                (&format!("analyze/{day}"), as_version(source_rows)),
                 now.timestamp_millis(),
             )
             .await?;
     }
     Ok(())
+}
+
+/// Computes and publishes a day's slots and terminals.
+pub(super) async fn publish(
+    lake: &LakeSession,
+    registry: &Arc<Registry>,
+    (day, source_rows): (NaiveDate, u64),
+    now: DateTime<Utc>,
+) -> Result<(), AnalyzeError> {
+    let names = Names::default();
+    let outages = outages::windows(lake, day, &names).await?;
+    let (slots, terminals) = rollup::day(lake, registry, day, source_rows, names, outages).await?;
+    let app_id = format!("analyze/{day}");
+    let made_from = (app_id.as_str(), as_version(source_rows));
+    DerivedTable::open(lake.location(), Table::FailureSlots)
+        .await?
+        .replace(&[day], [Ok(slots)], made_from, now.timestamp_millis())
+        .await?;
+    DerivedTable::open(lake.location(), Table::TerminalDays)
+        .await?
+        .replace(
+            &[day],
+            terminals.batches(),
+            made_from,
+            now.timestamp_millis(),
+        )
+        .await?;
+    Ok(())
+}
+
+fn as_version(source_rows: u64) -> i64 {
+    i64::try_from(source_rows).unwrap_or(i64::MAX)
 }
 
 /// Names a run of days.

@@ -9,9 +9,11 @@ mod columns;
 mod days;
 mod outages;
 mod publish;
+mod rollup;
 mod window;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -19,10 +21,12 @@ use deltalake_core::DeltaTableError;
 use parquet::errors::ParquetError;
 use schemas::Table;
 
+use rollup::Registry;
+
 use crate::session::{LakeSession, SessionError};
 
 /// Version of the method; raised with every change of what a number means.
-pub const METHOD_VERSION: i32 = 1;
+pub const METHOD_VERSION: i32 = 2;
 
 /// Why an analysis stopped; what was published before stays.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,14 @@ pub enum AnalyzeError {
     /// Rows could not be built.
     #[error("the rows of an analysis cannot be built: {0}")]
     Rows(#[from] ArrowError),
+    /// A file of the lake cannot be read.
+    #[error("file {file} cannot be read: {source}")]
+    Read {
+        /// Path of the file in its store.
+        file: String,
+        /// What the Parquet reader said.
+        source: ParquetError,
+    },
     /// A file could not be encoded.
     #[error("a file of an analysis cannot be encoded: {0}")]
     Encode(#[from] ParquetError),
@@ -108,14 +120,21 @@ pub async fn analyze(
         .range(roll_up_from..=to)
         .map(|(day, rows)| (*day, *rows))
         .collect();
-    let changed = days::changed(lake, &wanted).await?;
+    let changed = days::changed(lake, Table::TerminalDays, &wanted).await?;
+    let registry = match changed.is_empty() {
+        true => Arc::default(),
+        false => Arc::new(Registry::read(lake).await?),
+    };
     for block in blocks(&changed) {
         progress(&format!("outages of {}", days::name(block)));
+        let around = outages::days_around(block);
+        days::publish_activity(lake, &registry, around, options.now).await?;
+        lake.refresh().await?;
         outages::publish(lake, block, options.now).await?;
         lake.refresh().await?;
-        for (day, rows) in block {
-            progress(&format!("{day}"));
-            days::publish(lake, *day, *rows, options.now).await?;
+        for day in block {
+            progress(&format!("{}", day.0));
+            days::publish(lake, &registry, *day, options.now).await?;
         }
     }
     if !changed.is_empty() {

@@ -10,11 +10,14 @@ use serde::Serialize;
 use statistics::outages::{self, Activity, FailingTerminals, Options, Outage, VersionLife};
 
 use super::publish::{DerivedTable, rows_to_batch};
+use super::rollup::{self, OutageWindow};
 use super::{AnalyzeError, METHOD_VERSION, columns};
 use crate::session::LakeSession;
 
 const FAILING: &str = include_str!("../../sql/rollups/failing_terminals.sql");
-const ACTIVE: &str = include_str!("../../sql/rollups/active_terminals.sql");
+const ACTIVE: &str = "select cast(floor(date_part('epoch', hour_time) / 3600) as bigint) as hour, \
+    host_id, carrier_plmn, cell_r4, app_version, terminals, attempts from lake.activity_hours \
+    where event_date between date '{from}' and date '{to}'";
 const LIVES: &str = include_str!("../../sql/rollups/version_lives.sql");
 const SLOT_S: i64 = 300;
 /// Days looked at before and after, so that an ordinary level is known and no outage is cut.
@@ -52,6 +55,16 @@ struct Vocabulary {
     versions: Names,
 }
 
+/// Returns the first and last day that a search for outages of these days looks at.
+pub(super) fn days_around(days: &[(NaiveDate, u64)]) -> (NaiveDate, NaiveDate) {
+    let [first, last] = [days.first(), days.last()].map(|day| day.expect("a block has days").0);
+    let around = Days::new(DAYS_AROUND);
+    (
+        first.checked_sub_days(around).unwrap_or(first),
+        last.checked_add_days(around).unwrap_or(last),
+    )
+}
+
 /// Finds the outages that began in these days, and replaces the table's rows of them.
 pub(super) async fn publish(
     lake: &LakeSession,
@@ -61,10 +74,7 @@ pub(super) async fn publish(
     let [(first, _), ..] = days else {
         return Ok(());
     };
-    let last = days[days.len() - 1].0;
-    let around = Days::new(DAYS_AROUND);
-    let from = first.checked_sub_days(around).unwrap_or(*first);
-    let to = last.checked_add_days(around).unwrap_or(last);
+    let (from, to) = days_around(days);
     let mut names = Vocabulary::default();
     let failing = failing(lake, from, to, &mut names).await?;
     let active = active(lake, from, to, &mut names).await?;
@@ -88,7 +98,7 @@ pub(super) async fn publish(
         .await?
         .replace(
             &wanted,
-            &[rows_to_batch(Table::Outages, &rows)?],
+            [Ok(rows_to_batch(Table::Outages, &rows)?)],
             (
                 &format!("analyze/{first}"),
                 i64::try_from(made_from).unwrap_or(i64::MAX),
@@ -271,56 +281,42 @@ fn time_of(slot: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(slot.checked_mul(SLOT_S)?, 0)
 }
 
-/// Returns a condition on declines of a day, beside the registered `home_r9`: inside a known outage.
-///
-/// It is spelled out because outages are few and failures many: no join has to be planned.
-pub(super) async fn predicate(lake: &LakeSession, day: NaiveDate) -> Result<String, AnalyzeError> {
+/// Returns the known outages that touch a day.
+pub(super) async fn windows(
+    lake: &LakeSession,
+    day: NaiveDate,
+    names: &rollup::Names,
+) -> Result<Vec<OutageWindow>, AnalyzeError> {
     let sql = format!(
         "select host_id, carrier_plmn, app_version, cells_r4, \
-         cast(from_time as text) as from_text, cast(to_time as text) as to_text from lake.outages \
+         date_part('epoch', from_time) * 1000000 as from_us, \
+         date_part('epoch', to_time) * 1000000 as to_us from lake.outages \
          where from_time < date '{day}' + interval '1 day' and to_time > date '{day}'"
     );
     let answer = lake.collect(&sql).await?;
-    let mut inside = Vec::new();
+    let mut windows = Vec::new();
     for batch in &answer.batches {
-        let [hosts, carriers, versions, cells, from, to] = [
-            "host_id",
-            "carrier_plmn",
-            "app_version",
-            "cells_r4",
-            "from_text",
-            "to_text",
-        ]
-        .map(|name| columns::texts(batch, name));
-        let (hosts, carriers, versions) = (hosts?, carriers?, versions?);
-        let (cells, from, to) = (cells?, from?, to?);
+        let [hosts, carriers, versions, cells] =
+            ["host_id", "carrier_plmn", "app_version", "cells_r4"]
+                .map(|name| columns::texts(batch, name));
+        let (hosts, carriers, versions, cells) = (hosts?, carriers?, versions?, cells?);
+        let from = columns::optional_integers(batch, "from_us")?;
+        let to = columns::optional_integers(batch, "to_us")?;
         for row in 0..batch.num_rows() {
-            let mut all = vec![format!(
-                "event_time >= timestamp '{}' and event_time < timestamp '{}'",
-                from.value(row),
-                to.value(row)
-            )];
-            for (name, column) in [
-                ("host_id", &hosts),
-                ("carrier_plmn", &carriers),
-                ("app_version", &versions),
-            ] {
-                if let Some(value) = columns::text(column, row) {
-                    all.push(format!("{name} = '{}'", value.replace('\'', "''")));
-                }
-            }
-            if let Some(cells) = columns::text(&cells, row) {
-                let cells: Vec<String> = cells.split(';').map(|cell| format!("'{cell}'")).collect();
-                all.push(format!(
-                    "h3_h3_to_string(h3_cell_to_parent(coalesce(home_r9, cell_r9), 4)) in ({})",
-                    cells.join(", ")
-                ));
-            }
-            inside.push(format!("({})", all.join(" and ")));
+            let (Some(from_us), Some(to_us)) = (from[row], to[row]) else {
+                continue;
+            };
+            let number = |column| columns::text(column, row).map_or(0, |text| names.number(text));
+            let cells = columns::text(&cells, row).unwrap_or_default().split(';');
+            windows.push(OutageWindow {
+                from_us,
+                to_us,
+                host: number(&hosts),
+                plmn: number(&carriers),
+                app: number(&versions),
+                cells_r4: cells.filter_map(|cell| cell.parse().ok()).collect(),
+            });
         }
     }
-    match inside.is_empty() {
-        true => Ok("false".into()),
-        false => Ok(inside.join(" or ")),
-    }
+    Ok(windows)
 }

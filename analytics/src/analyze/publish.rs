@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, max, min, take};
+use arrow::compute::{SortColumn, lexsort_to_indices, max, min, take};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -65,21 +66,24 @@ impl DerivedTable {
             .map_err(|source| self.failed(source))
     }
 
-    /// Replaces the rows of some days by these, in one commit that also keeps `made_from`.
+    /// Replaces the rows of some days by these, a file a part and day, in one commit that also keeps `made_from`.
     ///
     /// A crash before the commit leaves the rows of before; files written for nothing are vacuum's.
     pub(super) async fn replace(
         &mut self,
         days: &[NaiveDate],
-        rows: &[RecordBatch],
+        parts: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
         made_from: (&str, i64),
         now_ms: i64,
     ) -> Result<u64, AnalyzeError> {
         let mut actions = self.removals(days, now_ms)?;
-        let rows = concat_batches(&self.table.schema(), rows)?;
-        for part in by_day(self.table, &rows)? {
-            let add = self.write(&part, now_ms).await?;
-            actions.push(Action::Add(add));
+        let mut rows = 0;
+        for part in parts {
+            let part = part?;
+            rows += part.num_rows() as u64;
+            for of_day in by_day(self.table, &part)? {
+                actions.push(Action::Add(self.write(&of_day, now_ms).await?));
+            }
         }
         let transaction = Transaction::new_with_last_update(made_from.0, made_from.1, Some(now_ms));
         let properties = CommitProperties::default()
@@ -104,7 +108,7 @@ impl DerivedTable {
             .await
             .map_err(|source| self.failed(source))?;
         self.delta.state = Some(commit.snapshot());
-        Ok(rows.num_rows() as u64)
+        Ok(rows)
     }
 
     fn removals(&self, days: &[NaiveDate], now_ms: i64) -> Result<Vec<Action>, AnalyzeError> {
@@ -283,19 +287,6 @@ fn time(microseconds: i64, slack_us: i64) -> String {
     DateTime::from_timestamp_micros(microseconds + slack_us)
         .expect("times of the lake are in chrono's range")
         .to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Brings an answer into the columns of a table, by name.
-pub(super) fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, AnalyzeError> {
-    let schema = table.schema();
-    let mut columns = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
-        let column = batch
-            .column_by_name(field.name())
-            .unwrap_or_else(|| panic!("the statement of {table} gives no {}", field.name()));
-        columns.push(cast(column, field.data_type())?);
-    }
-    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 /// Turns rows that serialise to the columns of a table into a batch.

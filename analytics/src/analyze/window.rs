@@ -100,7 +100,7 @@ impl Publication<'_> {
             .await?
             .replace(
                 &[self.to],
-                &[rows],
+                [Ok(rows)],
                 self.made_from,
                 self.now.timestamp_millis(),
             )

@@ -19,6 +19,7 @@ mod h3_parent;
 mod h3_resolution;
 mod h3_text;
 mod h3_valid;
+mod is_elsewhere;
 mod sql_function;
 mod weak_signal;
 mod wilson;
@@ -57,6 +58,7 @@ fn all() -> Vec<SqlFunction> {
         wilson::low(),
         wilson::high(),
         weak_signal::function(),
+        is_elsewhere::function(),
         cause_class::function(),
         cause_sub::function(),
     ]

@@ -11,7 +11,7 @@ mod scan;
 mod snapshot;
 mod statistics;
 
-pub(crate) use once::OnceTable;
+pub(crate) use once::{EventKeys, OnceTable};
 pub(crate) use scan::LakeTable;
 pub(crate) use snapshot::{DataFile, Snapshot};
 pub use snapshot::{SnapshotError, TableState};

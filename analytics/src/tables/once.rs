@@ -218,7 +218,7 @@ impl OnceStream {
         let _timer = self.metrics.elapsed_compute().timer();
         let first = self.seen.first_copies(batch)?;
         self.memory
-            .try_resize(self.seen.keys.capacity() * BYTES_PER_KEY)?;
+            .try_resize(self.seen.keys.0.capacity() * BYTES_PER_KEY)?;
         let batch = batch.project(&self.wanted)?;
         match first.true_count() == first.len() {
             true => Ok(batch),
@@ -245,11 +245,22 @@ impl RecordBatchStream for OnceStream {
     }
 }
 
+/// Which events were seen.
+#[derive(Debug, Default)]
+pub(crate) struct EventKeys(HashSet<u128, FixedState>);
+
+impl EventKeys {
+    /// Takes note of an event; `false` for the copy of one seen before.
+    pub(crate) fn insert(&mut self, event_id: &str, terminal_id: &str, event_time_us: i64) -> bool {
+        self.0.insert(key(event_id, terminal_id, event_time_us))
+    }
+}
+
 /// The events seen under one day and partition cell.
 #[derive(Debug, Default)]
 struct Seen {
     partition: Option<(i64, Option<String>)>,
-    keys: HashSet<u128, FixedState>,
+    keys: EventKeys,
 }
 
 impl Seen {
@@ -280,8 +291,10 @@ impl Seen {
             if row == 0 || !is_uniform {
                 self.enter(partition(row));
             }
-            let key = key(ids.value(row), terminals.value(row), times.value(row));
-            first.append(self.keys.insert(key));
+            let is_first = self
+                .keys
+                .insert(ids.value(row), terminals.value(row), times.value(row));
+            first.append(is_first);
         }
         Ok(BooleanArray::new(first.finish(), None))
     }
@@ -290,7 +303,7 @@ impl Seen {
         let same = |known: &(i64, Option<String>)| known.0 == day && known.1.as_deref() == cell;
         if !self.partition.as_ref().is_some_and(same) {
             self.partition = Some((day, cell.map(str::to_owned)));
-            self.keys.clear();
+            self.keys.0.clear();
         }
     }
 }

@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
+use schemas::Table;
 
 use super::pruning::{is_partition_filter, needed_files, partition_schema};
 use super::{DataFile, Snapshot};
@@ -53,6 +54,23 @@ impl LakeTable {
                 *days.entry(day).or_default() += rows.map_or(0, |rows| *rows as u64);
             }
         }
+    }
+
+    /// Returns the files of a day of a fact table, with their partition cells.
+    pub(crate) fn files_of(
+        &self,
+        day: NaiveDate,
+    ) -> impl Iterator<Item = (Table, Option<String>, DataFile)> {
+        let day = ScalarValue::Date32(Some(Date32Type::from_naive_date(day)));
+        let files = self.snapshot.files.iter();
+        let of_day = files.filter(move |file| file.partition_values[0] == day);
+        of_day.map(|file| {
+            let cell = match &file.partition_values[1] {
+                ScalarValue::Utf8(cell) => cell.clone(),
+                _ => None,
+            };
+            (self.snapshot.table, cell, file.clone())
+        })
     }
 
     /// Splits the schema as the files do: partition columns are not inside them.

@@ -61,6 +61,7 @@ pub(super) fn terminal_days() -> Fields {
         count("attempts_evening"),
         count("no_answer_counted"),
         count("out_of_range_failures"),
+        count("sales_failed"),
         count("outage_failures"),
         count("fixed_access_failures"),
         count("radio_failures"),
@@ -71,8 +72,15 @@ pub(super) fn terminal_days() -> Fields {
         count("refused"),
         count("readings"),
         count("weak_readings"),
+        count("readings_above_m80_dbm"),
+        count("readings_m90_to_m80_dbm"),
+        count("readings_m100_to_m90_dbm"),
+        count("readings_m110_to_m100_dbm"),
+        count("readings_m120_to_m110_dbm"),
+        count("readings_below_m120_dbm"),
         count("heartbeats_seen"),
         count("heartbeats_expected"),
+        count("silent_seconds"),
         count("late_events"),
     ])
 }
@@ -90,6 +98,21 @@ pub(super) fn failure_slots() -> Fields {
         count("active_terminals"),
         count("failures"),
         count("failing_terminals"),
+    ])
+}
+
+/// One row per hour, host, carrier, application version and cell of resolution 4 with a heartbeat.
+pub(super) fn activity_hours() -> Fields {
+    by_day(vec![
+        timestamp("hour_time", false),
+        text("host_id", true),
+        text("carrier_plmn", true),
+        text("app_version", true),
+        number("cell_r4", DataType::Int64, true),
+        count("terminals"),
+        count("attempts"),
+        timestamp("first_time", false),
+        timestamp("last_time", false),
     ])
 }
 

@@ -1,0 +1,209 @@
+//! Facts of a day as they lie in the lake: owns how files are read for a roll-up, each event once.
+//!
+//! Texts of few kinds come as dictionaries, which the files hold already: a query would spell every
+//! one of them out. A partition is read as a whole by one task, as in [`crate::tables`].
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use bytes::Bytes;
+use chrono::NaiveDate;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryFutureExt};
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ParquetRecordBatchStreamBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use schemas::Table;
+
+use crate::analyze::AnalyzeError;
+use crate::session::LakeSession;
+use crate::tables::{DataFile, EventKeys};
+
+/// Rows of a batch: enough to forget what a batch costs, few enough for the processor's cache.
+const BATCH_ROWS: usize = 16 * 1024;
+/// What tells events apart.
+const KEY: [&str; 3] = ["event_id", "terminal_id", "event_time"];
+/// Texts that hardly repeat.
+const OF_MANY_KINDS: [&str; 3] = ["event_id", "terminal_id", "attempt_id"];
+
+/// The files of one day and partition cell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Part {
+    /// The partition cell; `None` for events without a position.
+    pub(super) cell: Option<String>,
+    files: BTreeMap<Table, Vec<DataFile>>,
+}
+
+impl Part {
+    fn bytes(&self) -> u64 {
+        let files = self.files.values().flatten();
+        files.map(|file| file.size_bytes).sum()
+    }
+
+    /// Reads the events of one table, copies dropped, and hands them over batch by batch.
+    ///
+    /// The second argument of `take` are the rows to take. A column a file does not have is missing.
+    pub(super) async fn read<F>(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        table: Table,
+        columns: &[&str],
+        mut take: F,
+    ) -> Result<(), AnalyzeError>
+    where
+        F: FnMut(&RecordBatch, &[u32]) -> Result<(), AnalyzeError>,
+    {
+        let mut seen = EventKeys::default();
+        let mut rows = Vec::with_capacity(BATCH_ROWS);
+        for file in self.files.get(&table).into_iter().flatten() {
+            let mut batches = open(store, file, columns).await?;
+            while let Some(batch) = batches.next().await {
+                let batch = batch.map_err(|source| read_error(file, source))?;
+                first_copies(&batch, &mut seen, &mut rows);
+                take(&batch, &rows)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Deals the partitions of a day among tasks, the largest first and each to the task that has least.
+pub(super) fn deal(lake: &LakeSession, day: NaiveDate, tasks: usize) -> Vec<Vec<Part>> {
+    let mut parts: BTreeMap<Option<String>, Part> = BTreeMap::new();
+    for (table, cell, file) in lake.fact_files(day) {
+        let part = parts.entry(cell.clone()).or_default();
+        part.cell = cell;
+        part.files.entry(table).or_default().push(file);
+    }
+    let mut parts: Vec<Part> = parts.into_values().collect();
+    parts.sort_by_cached_key(|part| Reverse(part.bytes()));
+    let mut dealt: Vec<(u64, Vec<Part>)> = vec![(0, Vec::new()); tasks.max(1)];
+    for mut part in parts {
+        for files in part.files.values_mut() {
+            files.sort_by(|one, other| {
+                (one.modified, &one.path).cmp(&(other.modified, &other.path))
+            });
+        }
+        let least = dealt.iter_mut().min_by_key(|(bytes, _)| *bytes);
+        let (bytes, task) = least.expect("there is at least one task");
+        *bytes += part.bytes();
+        task.push(part);
+    }
+    dealt.into_iter().map(|(_, parts)| parts).collect()
+}
+
+/// The bytes of a file, asked for as the decoder needs them.
+struct FileBytes {
+    store: Arc<dyn ObjectStore>,
+    file: DataFile,
+}
+
+impl AsyncFileReader for FileBytes {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        let bytes = self.store.get_range(&self.file.path, range);
+        bytes
+            .map_err(|error| ParquetError::External(error.into()))
+            .boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move {
+            let bytes = self.store.get_ranges(&self.file.path, &ranges).await;
+            bytes.map_err(|error| ParquetError::External(error.into()))
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move {
+            let size_bytes = self.file.size_bytes;
+            let metadata = ParquetMetaDataReader::new()
+                .load_and_finish(self, size_bytes)
+                .await;
+            metadata.map(Arc::new)
+        }
+        .boxed()
+    }
+}
+
+async fn open(
+    store: &Arc<dyn ObjectStore>,
+    file: &DataFile,
+    columns: &[&str],
+) -> Result<ParquetRecordBatchStream<FileBytes>, AnalyzeError> {
+    let failed = |source| read_error(file, source);
+    let mut reader = FileBytes {
+        store: store.clone(),
+        file: file.clone(),
+    };
+    let options = ArrowReaderOptions::new();
+    let metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone())
+        .await
+        .map_err(failed)?;
+    let options = options.with_schema(with_dictionaries(metadata.schema(), columns));
+    let metadata =
+        ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(failed)?;
+    let wanted = columns.iter().chain(&KEY).copied();
+    let mask = ProjectionMask::columns(metadata.parquet_schema(), wanted);
+    ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(failed)
+}
+
+/// The file's schema, where every wanted text of few kinds comes as a dictionary.
+fn with_dictionaries(schema: &SchemaRef, columns: &[&str]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let name = field.name().as_str();
+        match field.data_type() {
+            DataType::Utf8 if columns.contains(&name) && !OF_MANY_KINDS.contains(&name) => {
+                let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+                Arc::new(Field::new(name, kind, field.is_nullable()))
+            }
+            _ => field.clone(),
+        }
+    });
+    Arc::new(Schema::new_with_metadata(
+        fields.collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    ))
+}
+
+/// Fills `rows` with the numbers of those whose event was not seen before.
+fn first_copies(batch: &RecordBatch, seen: &mut EventKeys, rows: &mut Vec<u32>) {
+    let [ids, terminals] =
+        ["event_id", "terminal_id"].map(|name| column(batch, name).as_string::<i32>());
+    let times = column(batch, "event_time").as_primitive::<TimestampMicrosecondType>();
+    rows.clear();
+    for row in 0..batch.num_rows() {
+        if seen.insert(ids.value(row), terminals.value(row), times.value(row)) {
+            rows.push(u32::try_from(row).expect("a batch has fewer rows than 2^32"));
+        }
+    }
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+    batch.column_by_name(name).expect("every fact has a key")
+}
+
+fn read_error(file: &DataFile, source: ParquetError) -> AnalyzeError {
+    AnalyzeError::Read {
+        file: file.path.to_string(),
+        source,
+    }
+}

@@ -1,0 +1,396 @@
+//! Folds the events of a day into terminals and slots, a partition after the other.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float32Type, Int32Type};
+use chrono::{NaiveDate, NaiveTime};
+use foldhash::fast::FixedState;
+use h3o::{CellIndex, Resolution};
+use schemas::Table;
+use schemas::lake::cell_from_i64;
+use schemas::radio::{Rat, Strength, is_weak};
+
+use super::events::{Coders, Events, Numbers};
+use super::facts::Part;
+use super::hours::DAY_S;
+use super::names::{Name, Names};
+use super::registered::Registry;
+use super::slots::Slots;
+use super::terminal::{
+    ATTEMPTS_BY_DAYPART, Count, FAILURES_BY_DAYPART, Reported, Stand, Terminal, strength_class,
+};
+use super::windows::OutageWindow;
+use crate::analyze::AnalyzeError;
+use crate::place;
+
+/// Seconds between event and sending from which an event is late.
+const LATE_US: i64 = 300_000_000;
+
+/// Tells the sales of a terminal's day apart by the ids of their attempts.
+const SALES: FixedState = FixedState::with_seed(1);
+
+const COMMON: [&str; 12] = [
+    "sent_time",
+    "merchant_id",
+    "acquirer_id",
+    "host_id",
+    "model",
+    "firmware",
+    "app_version",
+    "sim_plmn",
+    "position_source",
+    "lat",
+    "lon",
+    "cell_r9",
+];
+const HEARTBEAT: [&str; 7] = [
+    "serving_plmn",
+    "rat",
+    "access",
+    "attempts",
+    "no_answer",
+    "offline_approved",
+    "interval_s",
+];
+const SIGNAL: [&str; 7] = [
+    "serving_plmn",
+    "rat",
+    "rssi_dbm",
+    "rscp_dbm",
+    "rsrp_dbm",
+    "rsrq_db",
+    "sinr_db",
+];
+const DECLINE: [&str; 5] = [
+    "last_signal_plmn",
+    "last_signal_rat",
+    "outcome",
+    "response_code",
+    "attempt_id",
+];
+
+/// What every task shares.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) names: Names,
+    pub(super) registry: Arc<Registry>,
+    pub(super) outages: Vec<OutageWindow>,
+    pub(super) day: NaiveDate,
+    known: Known,
+}
+
+/// Texts that mean something here.
+#[derive(Debug)]
+struct Known {
+    own_receiver: [Name; 2],
+    fixed_access: [Name; 2],
+    no_answer: Name,
+    declined: Name,
+    offline_codes: [Name; 2],
+    rats: HashMap<Name, Rat>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        names: Names,
+        registry: Arc<Registry>,
+        outages: Vec<OutageWindow>,
+        day: NaiveDate,
+    ) -> Self {
+        let number = |text| names.number(text);
+        let known = Known {
+            own_receiver: ["gnss", "wifi"].map(number),
+            fixed_access: ["wifi", "ethernet"].map(number),
+            no_answer: number("no_answer"),
+            declined: number("declined"),
+            offline_codes: ["Y3", "Z3"].map(number),
+            rats: Rat::ALL
+                .into_iter()
+                .map(|rat| (number(rat.as_str()), rat))
+                .collect(),
+        };
+        debug_assert!(["gnss", "wifi"].into_iter().all(place::is_own_receiver));
+        Self {
+            names,
+            registry,
+            outages,
+            day,
+            known,
+        }
+    }
+}
+
+/// What one task counted.
+#[derive(Debug)]
+pub(super) struct Fold {
+    shared: Arc<Shared>,
+    numbers: HashMap<Box<str>, u32, FixedState>,
+    pub(super) terminals: Vec<Terminal>,
+    pub(super) slots: Slots,
+    midnight_us: i64,
+    /// The terminal of the row before: rows of one stand together.
+    last: usize,
+}
+
+impl Fold {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let midnight = shared.day.and_time(NaiveTime::MIN).and_utc();
+        Self {
+            shared,
+            numbers: HashMap::default(),
+            terminals: Vec::new(),
+            slots: Slots::default(),
+            midnight_us: midnight.timestamp_micros(),
+            last: usize::MAX,
+        }
+    }
+
+    /// Takes up the events of a partition.
+    pub(super) async fn take(
+        &mut self,
+        store: &Arc<dyn object_store::ObjectStore>,
+        part: &Part,
+    ) -> Result<(), AnalyzeError> {
+        let cell = part.cell.as_deref();
+        let cell = cell.map_or(0, |cell| self.shared.names.number(cell));
+        for table in [Table::Heartbeats, Table::SignalReadings, Table::Declines] {
+            let own: &[&str] = match table {
+                Table::Heartbeats => &HEARTBEAT,
+                Table::SignalReadings => &SIGNAL,
+                _ => &DECLINE,
+            };
+            let columns: Vec<&str> = COMMON.iter().chain(own).copied().collect();
+            let mut coders = Coders::default();
+            part.read(store, table, &columns, |batch, rows| {
+                let shared = self.shared.clone();
+                let events = Events::of(batch, table, &mut coders, &shared.names);
+                match table {
+                    Table::Heartbeats => self.heartbeats(batch, rows, &events, &mut coders, cell),
+                    Table::SignalReadings => self.signals(batch, rows, &events),
+                    _ => self.declines(batch, rows, &events, &mut coders, cell),
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn heartbeats(
+        &mut self,
+        batch: &RecordBatch,
+        rows: &[u32],
+        events: &Events,
+        coders: &mut Coders,
+        cell: Name,
+    ) {
+        let access = coders.code(batch, "access", &self.shared.names);
+        let [attempts, no_answer, offline, interval_s] =
+            ["attempts", "no_answer", "offline_approved", "interval_s"]
+                .map(|name| Numbers::<Int32Type>::of(batch, name));
+        let fixed_access = self.shared.known.fixed_access;
+        for row in rows.iter().map(|row| *row as usize) {
+            let (at, stand, at_s) = self.locate(events, row);
+            let attempted = attempts.count(row);
+            let context = self.slots.context(events.context(row, cell));
+            let terminal = &mut self.terminals[at];
+            terminal.is_fixed |= fixed_access.contains(&access.at(row));
+            let is_first = terminal.beat(at_s, stand, context, interval_s.count(row));
+            let counts = &mut terminal.rows[stand];
+            counts.add(Count::HeartbeatsSeen, 1);
+            counts.add(Count::Attempts, attempted);
+            counts.add(ATTEMPTS_BY_DAYPART[daypart(at_s)], attempted);
+            counts.add(
+                Count::NoAnswerCounted,
+                no_answer.count(row) + offline.count(row),
+            );
+            self.slots.heartbeat(at_s, context, attempted, is_first);
+        }
+    }
+
+    fn signals(&mut self, batch: &RecordBatch, rows: &[u32], events: &Events) {
+        let [rssi, rscp, rsrp, rsrq, sinr] =
+            ["rssi_dbm", "rscp_dbm", "rsrp_dbm", "rsrq_db", "sinr_db"]
+                .map(|name| Numbers::<Float32Type>::of(batch, name));
+        for row in rows.iter().map(|row| *row as usize) {
+            let (at, stand, _) = self.locate(events, row);
+            let Some(rat) = self.shared.known.rats.get(&events.rat.at(row)).copied() else {
+                continue;
+            };
+            let strength_dbm = match rat {
+                Rat::Gsm => rssi.at(row),
+                Rat::Umts => rscp.at(row),
+                _ => rsrp.at(row),
+            };
+            let counts = &mut self.terminals[at].rows[stand];
+            let reading = Strength {
+                strength_dbm,
+                rsrq_db: rsrq.at(row),
+                sinr_db: sinr.at(row),
+            };
+            if let Some(is_weak) = is_weak(rat, reading) {
+                counts.add(Count::Readings, 1);
+                counts.add(Count::WeakReadings, is_weak.into());
+            }
+            if let Some(dbm) = strength_dbm {
+                counts.add(strength_class(dbm), 1);
+            }
+        }
+    }
+
+    fn declines(
+        &mut self,
+        batch: &RecordBatch,
+        rows: &[u32],
+        events: &Events,
+        coders: &mut Coders,
+        cell: Name,
+    ) {
+        let shared = self.shared.clone();
+        let outcome = coders.code(batch, "outcome", &shared.names);
+        let code = coders.code(batch, "response_code", &shared.names);
+        let attempts = batch.column_by_name("attempt_id");
+        let attempts = attempts.map(|column| column.as_string::<i32>());
+        let known = &shared.known;
+        for row in rows.iter().map(|row| *row as usize) {
+            let (at, stand, at_s) = self.locate(events, row);
+            let is_out_of_range =
+                outcome.at(row) == known.no_answer || known.offline_codes.contains(&code.at(row));
+            let terminal = &mut self.terminals[at];
+            if !is_out_of_range {
+                let is_refused = outcome.at(row) == known.declined;
+                terminal.rows[stand].add(Count::Refused, is_refused.into());
+                continue;
+            }
+            let registered = shared.registry.terminal(terminal.registered);
+            let home_r9 = registered.map_or(0, |registered| registered.home_r9);
+            let place_r9 = match home_r9 {
+                0 => events.cell_r9.at(row).unwrap_or(0),
+                home => home,
+            };
+            let of = events.context(row, cell);
+            let is_outage = shared
+                .outages
+                .iter()
+                .any(|outage| outage.covers(events.time_us.value(row), &of, || cell_r4(place_r9)));
+            let context = self.slots.context(of);
+            let sale = attempts.map(|attempts| SALES.hash_one(attempts.value(row)));
+            let is_new_sale = sale.is_none_or(|sale| terminal.sale_failed(sale));
+            let (is_first, is_unheard) = terminal.failure(at_s, context);
+            let counts = &mut terminal.rows[stand];
+            counts.add(Count::OutOfRangeFailures, 1);
+            counts.add(Count::SalesFailed, is_new_sale.into());
+            match is_outage {
+                true => counts.add(Count::OutageFailures, 1),
+                false => {
+                    counts.add(Count::RadioFailures, 1);
+                    counts.add(FAILURES_BY_DAYPART[daypart(at_s)], 1);
+                }
+            }
+            self.slots.failure(at_s, context, is_first, is_unheard);
+        }
+    }
+
+    /// Finds the terminal of an event, its stand, and the second of the day.
+    fn locate(&mut self, events: &Events, row: usize) -> (usize, usize, u32) {
+        let name = events.terminals.value(row);
+        let at = self.terminal(name);
+        let terminal = &mut self.terminals[at];
+        let registered = self.shared.registry.terminal(terminal.registered);
+        let home = registered.and_then(|registered| registered.home);
+        let is_own = self
+            .shared
+            .known
+            .own_receiver
+            .contains(&events.source.at(row));
+        let own = is_own.then(|| events.position(row)).flatten();
+        let has_moved = own.zip(home).is_some_and(|(own, home)| {
+            let radius_m = registered.map_or(place::DEFAULT_RADIUS_M, |known| known.radius_m);
+            place::is_elsewhere(own, home, radius_m)
+        });
+        let told_r9 = events.cell_r9.at(row).unwrap_or(0);
+        let home_r9 = registered.map_or(0, |registered| registered.home_r9);
+        let stand = Stand {
+            firmware: events.firmware.at(row),
+            place_r9: match has_moved || home_r9 == 0 {
+                true => told_r9,
+                false => home_r9,
+            },
+            has_moved,
+        };
+        let time_us = events.time_us.value(row);
+        let at_s = (time_us - self.midnight_us) / 1_000_000;
+        let at_s = u32::try_from(at_s.clamp(0, i64::from(DAY_S) - 1)).expect("clamped to a day");
+        if registered.is_none() && terminal.merchant.is_none() {
+            terminal.merchant = events.merchant(row).map(Into::into);
+        }
+        terminal.sim_plmn = match events.sim_plmn.at(row) {
+            0 => terminal.sim_plmn,
+            sim => sim,
+        };
+        let plmn = events.plmn.at(row);
+        if plmn != 0 {
+            terminal.note_used(plmn, events.rat.at(row), 1);
+        }
+        let stand = terminal.row(stand);
+        let counts = &mut terminal.rows[stand];
+        if at_s >= counts.reported.at_s {
+            counts.reported = Reported {
+                at_s,
+                acquirer: events.acquirer.at(row),
+                host: events.host.at(row),
+                model: events.model.at(row),
+                app: events.app.at(row),
+            };
+        }
+        let sent_us = events.sent_us.at(row);
+        let is_late = sent_us.is_some_and(|sent_us| sent_us - time_us > LATE_US);
+        counts.add(Count::LateEvents, is_late.into());
+        (at, stand, at_s)
+    }
+
+    fn terminal(&mut self, name: &str) -> usize {
+        let known = self.terminals.get(self.last);
+        if known.is_some_and(|known| &*known.name == name) {
+            return self.last;
+        }
+        self.last = match self.numbers.get(name) {
+            Some(number) => *number as usize,
+            None => {
+                let next = u32::try_from(self.terminals.len()).expect("fewer terminals than 2^32");
+                self.numbers.insert(name.into(), next);
+                let registered = self.shared.registry.number(name);
+                self.terminals.push(Terminal::new(name.into(), registered));
+                next as usize
+            }
+        };
+        self.last
+    }
+
+    /// Takes up what another task counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        for terminal in other.terminals {
+            match self.numbers.get(&terminal.name) {
+                Some(number) => self.terminals[*number as usize].merge(terminal),
+                None => {
+                    let next = u32::try_from(self.terminals.len()).expect("fewer than 2^32");
+                    self.numbers.insert(terminal.name.clone(), next);
+                    self.terminals.push(terminal);
+                }
+            }
+        }
+        self.slots.merge(other.slots);
+    }
+}
+
+const fn daypart(at_s: u32) -> usize {
+    (at_s / (DAY_S / 4)) as usize
+}
+
+/// Returns the cell of resolution 4 around a stored one.
+pub(super) fn cell_r4(cell_r9: i64) -> Option<CellIndex> {
+    cell_from_i64(cell_r9)?.parent(Resolution::Four)
+}

@@ -1,0 +1,106 @@
+//! Texts of few kinds as numbers, the same in every task.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::Int32Type;
+
+/// Number of a text; 0 stands for null.
+pub(in crate::analyze) type Name = u32;
+
+/// Every text met so far.
+#[derive(Debug, Default)]
+pub(in crate::analyze) struct Names(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    numbers: HashMap<Arc<str>, Name>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Known {
+    fn number(&mut self, text: &str) -> Name {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let text: Arc<str> = text.into();
+        self.texts.push(text.clone());
+        let number = Name::try_from(self.texts.len()).expect("fewer names than 2^32");
+        self.numbers.insert(text, number);
+        number
+    }
+}
+
+impl Names {
+    /// Returns the number of a text.
+    pub(in crate::analyze) fn number(&self, text: &str) -> Name {
+        self.known().number(text)
+    }
+
+    /// Returns every text; that of number `n` is at `n - 1`.
+    pub(super) fn texts(&self) -> Vec<Arc<str>> {
+        self.known().texts.clone()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().expect("no task panics while it holds names")
+    }
+
+    fn numbers_of(&self, values: &dyn Array) -> Arc<[Name]> {
+        let mut known = self.known();
+        let texts = values.as_string::<i32>().iter();
+        texts
+            .map(|text| text.map_or(0, |text| known.number(text)))
+            .collect()
+    }
+}
+
+/// A column of texts as numbers.
+#[derive(Debug)]
+pub(super) struct Coded {
+    column: Option<(ScalarBuffer<i32>, Option<NullBuffer>)>,
+    numbers: Arc<[Name]>,
+}
+
+impl Coded {
+    /// Returns the number of a row's text.
+    pub(super) fn at(&self, row: usize) -> Name {
+        match &self.column {
+            Some((keys, nulls)) if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) => {
+                self.numbers[keys[row] as usize]
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// Codes one column of batch after batch; a dictionary met again is not looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Coder {
+    last: Option<(ArrayRef, Arc<[Name]>)>,
+}
+
+impl Coder {
+    pub(super) fn code(&mut self, column: Option<&ArrayRef>, names: &Names) -> Coded {
+        let column = column.and_then(|column| column.as_any().downcast_ref());
+        let Some(column): Option<&DictionaryArray<Int32Type>> = column else {
+            return Coded {
+                column: None,
+                numbers: Arc::from([]),
+            };
+        };
+        let values = column.values();
+        let numbers = match &self.last {
+            Some((known, numbers)) if Arc::ptr_eq(known, values) => numbers.clone(),
+            _ => names.numbers_of(values),
+        };
+        self.last = Some((values.clone(), numbers.clone()));
+        let keys = column.keys();
+        Coded {
+            column: Some((keys.values().clone(), keys.nulls().cloned())),
+            numbers,
+        }
+    }
+}
