@@ -14,7 +14,7 @@ use crate::{fdr, special};
 #[cfg(test)]
 mod tests;
 
-/// Cells that one task handles at a time.
+/// Fewest cells that one task handles.
 const CHUNK: usize = 4096;
 /// A spread smaller than this share of the largest value is rounding, not spread.
 const NO_SPREAD: f64 = 1e-13;
@@ -239,21 +239,22 @@ fn test_sorted(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRow>, 
         moments: Moments::of(&values),
         values,
     };
+    // Of known length, so that rows are written once, where they stay.
     let mut results: Vec<GiStarRow> = rows
-        .par_chunks(CHUNK)
-        .flat_map_iter(|chunk| {
-            let mut found = Vec::new();
-            chunk
-                .iter()
-                .map(|row| area.test(row, options.rings, &mut found))
-                .collect::<Vec<_>>()
-        })
+        .par_iter()
+        .with_min_len(CHUNK)
+        .map_init(Vec::new, |found, row| area.test(row, options.rings, found))
         .collect();
-    let p_values: Vec<_> = results.iter().map(|row| row.p).collect();
-    for (row, q) in results.iter_mut().zip(fdr::bh(&p_values)) {
-        row.q = q;
-        row.class = classify(row.z, q, options.alpha);
-    }
+    let p_values: Vec<_> = results.par_iter().map(|row| row.p).collect();
+    let q_values = fdr::bh(&p_values);
+    results
+        .par_iter_mut()
+        .with_min_len(CHUNK)
+        .zip(q_values)
+        .for_each(|(row, q)| {
+            row.q = q;
+            row.class = classify(row.z, q, options.alpha);
+        });
     Ok(results)
 }
 
