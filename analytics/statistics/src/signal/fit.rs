@@ -3,16 +3,19 @@
 //! With V the covariance of the means (blocks by terminal) and X the incidence of radio cells,
 //! everything needed are sums of V⁻¹ and solutions of A x = g, A = X'V⁻¹X. A is never built: its
 //! off-diagonal entries are negative and each row's sum is positive, so sweeps over the radio cells
-//! converge, and a sweep need only visit those whose equation is not met yet. What a terminal
-//! changes dies out within a few radio cells of it.
+//! converge, and a sweep need only visit those whose equation is not met yet. What one radio cell
+//! changes dies out within a few of its neighbours. Of the inverse of A only the entries between
+//! radio cells of one terminal are kept: one solution for each radio cell serves every comparison.
 
 use std::collections::VecDeque;
+
+use rayon::prelude::*;
 
 use super::rows::{Heard, Mean};
 use super::spread::Spread;
 
 /// An equation is met when its next step would be smaller than this share of the largest first one.
-const MET: f64 = 1e-12;
+const MET: f64 = 1e-11;
 
 /// The fitted effects, and what comparisons need of the weights.
 pub(super) struct Fit<'a> {
@@ -27,6 +30,8 @@ pub(super) struct Fit<'a> {
     pub(super) residual: Vec<f64>,
     /// V⁻¹ of the residuals.
     pub(super) weighted: Vec<f64>,
+    /// For each mean, the entries of A⁻¹ between its radio cell and those of its terminal.
+    inverse: Vec<Vec<f64>>,
 }
 
 /// The solution of an equation and what it still lacks, by radio cell; kept to be used again.
@@ -104,22 +109,66 @@ impl<'a> Fit<'a> {
             diagonal,
             residual: heard.means.iter().map(|mean| mean.db).collect(),
             weighted: Vec::new(),
+            inverse: vec![Vec::new(); heard.means.len()],
         };
         fit.take_out_cells();
+        fit.invert();
         fit
     }
 
     fn take_out_cells(&mut self) {
         let weighted = self.weigh_all(&self.residual);
         let mut scratch = Scratch::new(self.heard.cells());
-        self.solve(
-            &mut scratch,
-            self.by_cell(0..self.heard.means.len(), &weighted),
-        );
+        let cells = self.heard.means.iter().map(|mean| mean.radio_cell);
+        self.solve(&mut scratch, cells.zip(weighted));
         for (residual, mean) in self.residual.iter_mut().zip(&self.heard.means) {
             *residual -= scratch.at(mean.radio_cell);
         }
         self.weighted = self.weigh_all(&self.residual);
+    }
+
+    fn invert(&mut self) {
+        let fit = &*self;
+        let of_cells: Vec<Vec<(usize, Vec<f64>)>> = (0..fit.heard.cells())
+            .into_par_iter()
+            .map_init(
+                || Scratch::new(fit.heard.cells()),
+                |scratch, cell| fit.inverse_of(cell, scratch),
+            )
+            .collect();
+        for (at, entries) in of_cells.into_iter().flatten() {
+            self.inverse[at] = entries;
+        }
+    }
+
+    /// The entries of A⁻¹ in the row of one radio cell, for each mean there.
+    fn inverse_of(&self, cell: usize, scratch: &mut Scratch) -> Vec<(usize, Vec<f64>)> {
+        let Some(first) = self.heard.of_cell(cell).next() else {
+            return Vec::new();
+        };
+        let unit = (self.heard.means[first].radio_cell, 1.0);
+        self.solve(scratch, std::iter::once(unit));
+        let entries = |at: usize| {
+            let own = self
+                .heard
+                .of_terminal(self.heard.means[at].terminal as usize);
+            let cells = self.heard.means[own].iter().map(|mean| mean.radio_cell);
+            cells.map(|cell| scratch.at(cell)).collect()
+        };
+        self.heard
+            .of_cell(cell)
+            .map(|at| (at, entries(at)))
+            .collect()
+    }
+
+    /// g' A⁻¹ g for a value of each mean of one terminal.
+    pub(super) fn taken_by_cells(&self, terminal: usize, g: &[f64]) -> f64 {
+        let rows = &self.inverse[self.heard.of_terminal(terminal)];
+        let row = |entries: &Vec<f64>| entries.iter().zip(g).map(|(a, g)| a * g).sum::<f64>();
+        rows.iter()
+            .zip(g)
+            .map(|(entries, g)| g * row(entries))
+            .sum()
     }
 
     /// V⁻¹ of a value for each mean.
@@ -134,25 +183,11 @@ impl<'a> Fit<'a> {
         weighted
     }
 
-    /// A value for each of some means, with the radio cell it adds to.
-    pub(super) fn by_cell<'b>(
-        &'b self,
-        means: impl Iterator<Item = usize> + 'b,
-        values: &'b [f64],
-    ) -> impl Iterator<Item = (u32, f64)> + 'b {
-        means.map(|at| (self.heard.means[at].radio_cell, values[at]))
-    }
-
-    /// V⁻¹ of 1 for every mean of a terminal, with the radio cells; and their sum.
-    pub(super) fn weights_of(&self, terminal: usize) -> (impl Iterator<Item = (u32, f64)>, f64) {
-        let own = self.heard.of_terminal(terminal);
-        let sum: f64 = self.precision[own.clone()].iter().sum();
-        let kept = 1.0 - self.slope[terminal] * sum;
-        let weights = own.map(move |at| {
-            let cell = self.heard.means[at].radio_cell;
-            (cell, self.precision[at] * kept)
-        });
-        (weights, sum * kept)
+    /// V⁻¹ of 1 for every mean of a terminal.
+    pub(super) fn weights_of(&self, terminal: usize) -> Vec<f64> {
+        let own = &self.precision[self.heard.of_terminal(terminal)];
+        let kept = 1.0 - self.slope[terminal] * own.iter().sum::<f64>();
+        own.iter().map(|precision| precision * kept).collect()
     }
 
     /// Solves A x = g; the solution stays in `scratch` until the next one.

@@ -18,24 +18,42 @@ struct Shift {
     precision: f64,
 }
 
-/// Estimates the shift of some terminals; the solution in `scratch` is what it does to the radio
-/// cells.
-fn shift(fit: &Fit<'_>, terminals: &[usize], scratch: &mut Scratch) -> Option<Shift> {
-    let weights = |terminal: &usize| fit.weights_of(*terminal).0;
-    fit.solve(scratch, terminals.iter().flat_map(weights));
-    let (mut all, mut precision, mut weighted) = (0.0, 0.0, 0.0);
-    for terminal in terminals {
-        let (weights, sum) = fit.weights_of(*terminal);
-        all += sum;
-        precision += sum - weights.map(|(cell, g)| g * scratch.at(cell)).sum::<f64>();
-        weighted += fit.weighted[fit.heard.of_terminal(*terminal)]
-            .iter()
-            .sum::<f64>();
+impl Shift {
+    /// Of the sum of some weights, what the radio cells take of it, and the weighted residuals.
+    fn of(all: f64, taken: f64, weighted: f64) -> Option<Self> {
+        let precision = all - taken;
+        (precision > NOTHING * all).then(|| Self {
+            db: weighted / precision,
+            precision,
+        })
     }
-    (precision > NOTHING * all).then(|| Shift {
-        db: weighted / precision,
-        precision,
-    })
+
+    fn of_terminal(fit: &Fit<'_>, terminal: usize) -> Option<Self> {
+        let weights = fit.weights_of(terminal);
+        let weighted = &fit.weighted[fit.heard.of_terminal(terminal)];
+        let taken = fit.taken_by_cells(terminal, &weights);
+        Self::of(weights.iter().sum(), taken, weighted.iter().sum())
+    }
+
+    /// The shift of a model's terminals; what it does to the radio cells is left in `scratch`.
+    fn of_model(fit: &Fit<'_>, terminals: &[usize], scratch: &mut Scratch) -> Option<Self> {
+        let means = terminals.iter().flat_map(|terminal| {
+            let own = fit.heard.of_terminal(*terminal);
+            own.zip(fit.weights_of(*terminal))
+        });
+        let means: Vec<(usize, f64)> = means.collect();
+        let cell = |at: usize| fit.heard.means[at].radio_cell;
+        fit.solve(
+            scratch,
+            means.iter().map(|(at, weight)| (cell(*at), *weight)),
+        );
+        let all = means.iter().map(|(_, weight)| weight).sum();
+        let taken = means
+            .iter()
+            .map(|(at, weight)| weight * scratch.at(cell(*at)));
+        let weighted = means.iter().map(|(at, _)| fit.weighted[*at]);
+        Self::of(all, taken.sum(), weighted.sum())
+    }
 }
 
 pub(super) fn terminals(fleet: &Fleet<'_>, fit: &Fit<'_>) -> Vec<TerminalSignal> {
@@ -43,27 +61,24 @@ pub(super) fn terminals(fleet: &Fleet<'_>, fit: &Fit<'_>) -> Vec<TerminalSignal>
     let freedom = contrasts(heard) as f64;
     (0..fleet.terminals.len())
         .into_par_iter()
-        .map_init(
-            || Scratch::new(heard.cells()),
-            |scratch, terminal| {
-                let shift = (fit.has_spread() && !heard.of_terminal(terminal).is_empty())
-                    .then(|| shift(fit, &[terminal], scratch))
-                    .flatten();
-                let z = shift.map(|shift| shift.db * shift.precision.sqrt());
-                TerminalSignal {
-                    terminal: fleet.terminals[terminal].to_owned(),
-                    model: fleet.models[fleet.model_of[terminal] as usize].to_owned(),
-                    readings: fleet.readings[terminal],
-                    shared_radio_cells: heard.of_terminal(terminal).len(),
-                    testable: shift.is_some(),
-                    residual_db: shift.map(|shift| shift.db),
-                    se_db: shift.map(|shift| shift.precision.sqrt().recip()),
-                    z,
-                    p: z.map(|z| t_cdf(z, freedom)),
-                    q: None,
-                }
-            },
-        )
+        .map(|terminal| {
+            let shift = (fit.has_spread() && !heard.of_terminal(terminal).is_empty())
+                .then(|| Shift::of_terminal(fit, terminal))
+                .flatten();
+            let z = shift.map(|shift| shift.db * shift.precision.sqrt());
+            TerminalSignal {
+                terminal: fleet.terminals[terminal].to_owned(),
+                model: fleet.models[fleet.model_of[terminal] as usize].to_owned(),
+                readings: fleet.readings[terminal],
+                shared_radio_cells: heard.of_terminal(terminal).len(),
+                testable: shift.is_some(),
+                residual_db: shift.map(|shift| shift.db),
+                se_db: shift.map(|shift| shift.precision.sqrt().recip()),
+                z,
+                p: z.map(|z| t_cdf(z, freedom)),
+                q: None,
+            }
+        })
         .collect()
 }
 
@@ -174,7 +189,7 @@ impl Comparison<'_> {
     fn bias(&self) -> Option<Bias> {
         let (heard, fit) = (&self.fleet.heard, self.fit);
         let mut scratch = Scratch::new(heard.cells());
-        let shift = shift(fit, self.own, &mut scratch)?;
+        let shift = Shift::of_model(fit, self.own, &mut scratch)?;
         let left = heard.means.iter().map(|mean| {
             let own = f64::from(u8::from(self.is_own(mean.terminal as usize)));
             own - scratch.at(mean.radio_cell)
@@ -189,10 +204,7 @@ impl Comparison<'_> {
         };
         let squares: Vec<f64> = (0..heard.terminals())
             .into_par_iter()
-            .map_init(
-                || Scratch::new(heard.cells()),
-                |scratch, terminal| estimate.square(terminal, scratch),
-            )
+            .map(|terminal| estimate.square(terminal))
             .collect();
         let se_db = squares.iter().sum::<f64>().sqrt();
         (se_db > 0.0).then_some(Bias {
@@ -216,7 +228,7 @@ impl Estimate<'_> {
     ///
     /// The square is scaled by what the model expects of it, since the fit has taken a part out
     /// (the correction of Bell and McCaffrey 2002, in the one direction that counts).
-    fn square(&self, terminal: usize, scratch: &mut Scratch) -> f64 {
+    fn square(&self, terminal: usize) -> f64 {
         let (fit, own) = (self.fit, self.fit.heard.of_terminal(terminal));
         let variance = fit.variance(&fit.heard.means[own.clone()], &self.weights[own.clone()]);
         if variance * self.shift.precision < NOTHING * NOTHING {
@@ -227,11 +239,7 @@ impl Estimate<'_> {
             score += self.weights[at] * (fit.residual[at] - self.shift.db * self.left[at]);
             along += self.weights[at] * self.left[at];
         }
-        fit.solve(scratch, fit.by_cell(own.clone(), &self.weights));
-        let by_cell = fit.by_cell(own, &self.weights);
-        let cells: f64 = by_cell
-            .map(|(cell, weight)| weight * scratch.at(cell))
-            .sum();
+        let cells = fit.taken_by_cells(terminal, &self.weights[own]);
         let kept = variance - cells - along * along / self.shift.precision;
         if kept > NOTHING * variance {
             score * score * variance / kept
