@@ -4,13 +4,16 @@
 
 The input is made in FOLDER (a new one by default), the same on every machine. Each side has it in
 memory before its clock starts. Ours is the release build, once with one thread and once with all,
-and the table uses the median of its calls. NumPy's scan is timed on a few runs and extrapolated:
-building the windows and scanning the observed failures count once, the rest in proportion.
+and the table uses the median of its calls. Each side's seconds of processor stand beside those on
+the wall, since only they mean something on a busy machine. NumPy's scan is timed on a few runs and
+extrapolated: building the windows and scanning the observed failures count once, the rest in
+proportion.
 """
 
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import subprocess
@@ -29,20 +32,20 @@ SCAN_CELLS = 10_000
 
 
 class Clock:
-    """The seconds of each named step."""
+    """Seconds on the wall and of the processor, of each named step."""
 
     def __init__(self):
         self.seconds = {}
 
     def step(self, name, work):
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), time.process_time()
         result = work()
-        self.seconds[name] = time.perf_counter() - begin
-        print(f"  {name}: {self.seconds[name]:.3f} s", file=sys.stderr, flush=True)
+        self.seconds[name] = np.array([time.perf_counter() - begin, time.process_time() - used])
+        print(f"  {name}: {self.seconds[name][0]:.3f} s", file=sys.stderr, flush=True)
         return result
 
     def sum(self, *names):
-        return sum(self.seconds[name] for name in names)
+        return sum(self.seconds[name] for name in names or self.seconds)
 
 
 def disk(most):
@@ -182,30 +185,30 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def print_table(title, other, rows):
+def print_table(title, result, threads, other):
+    """Wall against wall; with one thread on both sides also processor against processor."""
     print(f"\n{title}\n")
-    print(f"| ours | seconds | {other[0]} | seconds | ratio |\n|---|---|---|---|---|")
-    for threads, seconds in rows:
-        for name, theirs in other[1:]:
-            print(f"| {threads} | {seconds:.3g} | {name} | {theirs:.4g} | {theirs / seconds:.0f} |")
+    print(f"| {other[0]} | {threads} threads: wall s | 1 thread: wall s | processor s |\n|---|---|---|---|")
+    every, one = result["all_threads_s"], result["one_thread_s"]
+    print(f"| (ours) | {every['wall']:.3g} | {one['wall']:.3g} | {one['processor'] or math.nan:.3g} |")
+    for name, (wall, processor) in other[1:]:
+        cells = [(wall, every["wall"]), (wall, one["wall"]), (processor, one["processor"] or math.nan)]
+        print(f"| {name} | " + " | ".join(f"{theirs:.4g}, ratio {theirs / ours:.0f}" for theirs, ours in cells) + " |")
 
 
 def report_gi_star(result, threads, clock, z_difference, flagged):
-    rows = [(label, float(np.median(result[key]))) for label, key in
-            ((f"{threads} threads", "all_threads_s"), ("1 thread", "one_thread_s"))]
     alone = ("G_Local alone, weights given", clock.sum("G_Local"))
     tests = ("G_Local, p and q, weights given", clock.sum("G_Local", "two-sided p", "q"))
-    whole = ("neighbours, weights, G_Local, p and q", sum(clock.seconds.values()))
-    print_table("Gi*, ours from counts to classes, neighbours included", ("esda", alone, tests, whole), rows)
+    whole = ("neighbours, weights, G_Local, p and q", clock.sum())
+    print_table("Gi*, ours from counts to classes, neighbours included", result, threads, ("esda", alone, tests, whole))
     print(f"\nlargest difference of z {z_difference:.1e}; cells at q <= 0.05: {result['flagged']} and {flagged}; "
           f"1 and {threads} threads equal: {result['equal']}")
 
 
 def report_scan(result, threads, runs, numpy_result):
     observed, _, maxima, once, each = numpy_result
-    rows = [(f"{threads} threads", result["all_threads_s"]), ("1 thread", result["one_thread_s"])]
     full = (f"{runs} runs, extrapolated from {len(maxima)}", once + each * runs)
-    print_table(f"Scan, {runs} runs", ("NumPy", full), rows)
+    print_table(f"Scan, {runs} runs", result, threads, ("NumPy", full))
     difference = np.max(np.abs(maxima - result["dealt_llr"]) / maxima)
     other_p, agrees = p_agrees(result["p"], runs, maxima, observed)
     print(f"\nhighest ratio {result['llr']:.9f} and {observed:.9f}; of {len(maxima)} equal deals the highest ratios "

@@ -5,6 +5,8 @@
 //! the q-values is the cells whose z is defined. Cells without attempts are missing: they keep
 //! their row, but nobody has them as neighbours.
 
+use std::borrow::Cow;
+
 use h3o::{CellIndex, Resolution};
 use rayon::prelude::*;
 
@@ -155,8 +157,7 @@ pub enum GiStarError {
 /// # Errors
 /// When failures exceed attempts, resolutions differ, or an option is out of range.
 pub fn from_counts(rows: &[CellCounts], options: &Options) -> Result<Vec<GiStarRow>, GiStarError> {
-    let mut sorted = rows.to_vec();
-    sorted.par_sort_unstable_by_key(|row| (row.cell, row.attempts, row.failures));
+    let sorted = sorted_by_key(rows, |row| (row.cell, row.attempts, row.failures));
     let mut values = Vec::with_capacity(sorted.len());
     for same in sorted.chunk_by(|a, b| a.cell == b.cell) {
         let CellCounts {
@@ -178,14 +179,13 @@ pub fn from_counts(rows: &[CellCounts], options: &Options) -> Result<Vec<GiStarR
 /// When a value is not finite, a cell occurs twice, resolutions differ, or an option is out of
 /// range.
 pub fn from_values(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRow>, GiStarError> {
-    let mut sorted = rows.to_vec();
-    sorted.par_sort_unstable_by_key(|row| row.cell);
+    let sorted = sorted_by_key(rows, |row| row.cell);
     for pair in sorted.windows(2) {
         if pair[0].cell == pair[1].cell {
             return Err(GiStarError::DuplicateCell { cell: pair[0].cell });
         }
     }
-    for row in &sorted {
+    for row in sorted.iter() {
         if let Some(value) = row.value.filter(|value| !value.is_finite()) {
             return Err(GiStarError::NotFinite {
                 cell: row.cell,
@@ -194,6 +194,19 @@ pub fn from_values(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRo
         }
     }
     test_sorted(&sorted, options)
+}
+
+/// The rows in order; a query mostly gives them so, and then they are not copied.
+fn sorted_by_key<Row: Copy + Send + Sync, Key: Ord>(
+    rows: &[Row],
+    key: impl Fn(&Row) -> Key + Sync,
+) -> Cow<'_, [Row]> {
+    if rows.is_sorted_by_key(&key) {
+        return Cow::Borrowed(rows);
+    }
+    let mut sorted = rows.to_vec();
+    sorted.par_sort_unstable_by_key(key);
+    Cow::Owned(sorted)
 }
 
 /// The sum of the rows of one cell.
