@@ -5,6 +5,8 @@
 //! the q-values is the cells whose z is defined. Cells without attempts are missing: they keep
 //! their row, but nobody has them as neighbours.
 
+use std::borrow::Cow;
+
 use h3o::{CellIndex, Resolution};
 use rayon::prelude::*;
 
@@ -14,7 +16,7 @@ use crate::{fdr, special};
 #[cfg(test)]
 mod tests;
 
-/// Cells that one task handles at a time.
+/// Fewest cells that one task handles.
 const CHUNK: usize = 4096;
 /// A spread smaller than this share of the largest value is rounding, not spread.
 const NO_SPREAD: f64 = 1e-13;
@@ -155,8 +157,7 @@ pub enum GiStarError {
 /// # Errors
 /// When failures exceed attempts, resolutions differ, or an option is out of range.
 pub fn from_counts(rows: &[CellCounts], options: &Options) -> Result<Vec<GiStarRow>, GiStarError> {
-    let mut sorted = rows.to_vec();
-    sorted.par_sort_unstable_by_key(|row| (row.cell, row.attempts, row.failures));
+    let sorted = sorted_by_key(rows, |row| (row.cell, row.attempts, row.failures));
     let mut values = Vec::with_capacity(sorted.len());
     for same in sorted.chunk_by(|a, b| a.cell == b.cell) {
         let CellCounts {
@@ -178,14 +179,13 @@ pub fn from_counts(rows: &[CellCounts], options: &Options) -> Result<Vec<GiStarR
 /// When a value is not finite, a cell occurs twice, resolutions differ, or an option is out of
 /// range.
 pub fn from_values(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRow>, GiStarError> {
-    let mut sorted = rows.to_vec();
-    sorted.par_sort_unstable_by_key(|row| row.cell);
+    let sorted = sorted_by_key(rows, |row| row.cell);
     for pair in sorted.windows(2) {
         if pair[0].cell == pair[1].cell {
             return Err(GiStarError::DuplicateCell { cell: pair[0].cell });
         }
     }
-    for row in &sorted {
+    for row in sorted.iter() {
         if let Some(value) = row.value.filter(|value| !value.is_finite()) {
             return Err(GiStarError::NotFinite {
                 cell: row.cell,
@@ -194,6 +194,19 @@ pub fn from_values(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRo
         }
     }
     test_sorted(&sorted, options)
+}
+
+/// The rows in order; a query mostly gives them so, and then they are not copied.
+fn sorted_by_key<Row: Copy + Send + Sync, Key: Ord>(
+    rows: &[Row],
+    key: impl Fn(&Row) -> Key + Sync,
+) -> Cow<'_, [Row]> {
+    if rows.is_sorted_by_key(&key) {
+        return Cow::Borrowed(rows);
+    }
+    let mut sorted = rows.to_vec();
+    sorted.par_sort_unstable_by_key(key);
+    Cow::Owned(sorted)
 }
 
 /// The sum of the rows of one cell.
@@ -239,21 +252,22 @@ fn test_sorted(rows: &[CellValue], options: &Options) -> Result<Vec<GiStarRow>, 
         moments: Moments::of(&values),
         values,
     };
+    // Of known length, so that rows are written once, where they stay.
     let mut results: Vec<GiStarRow> = rows
-        .par_chunks(CHUNK)
-        .flat_map_iter(|chunk| {
-            let mut found = Vec::new();
-            chunk
-                .iter()
-                .map(|row| area.test(row, options.rings, &mut found))
-                .collect::<Vec<_>>()
-        })
+        .par_iter()
+        .with_min_len(CHUNK)
+        .map_init(Vec::new, |found, row| area.test(row, options.rings, found))
         .collect();
-    let p_values: Vec<_> = results.iter().map(|row| row.p).collect();
-    for (row, q) in results.iter_mut().zip(fdr::bh(&p_values)) {
-        row.q = q;
-        row.class = classify(row.z, q, options.alpha);
-    }
+    let p_values: Vec<_> = results.par_iter().map(|row| row.p).collect();
+    let q_values = fdr::bh(&p_values);
+    results
+        .par_iter_mut()
+        .with_min_len(CHUNK)
+        .zip(q_values)
+        .for_each(|(row, q)| {
+            row.q = q;
+            row.class = classify(row.z, q, options.alpha);
+        });
     Ok(results)
 }
 

@@ -15,6 +15,7 @@ pub mod outages;
 pub mod rates;
 pub mod rng;
 pub mod scan;
+pub mod signal;
 pub mod special;
 pub mod terminals;
 pub mod zones;

@@ -5,9 +5,11 @@
 //! the model's failures, `b` its successes, `c` and `d` those of the comparison, `n1 = a + b`,
 //! `n0 = c + d`, `m1 = a + c`, `n = n1 + n0`.
 //!
-//! Attempts count as independent here. One broken terminal can condemn its model: leave flagged
-//! terminals out of the counts first.
+//! Attempts count as independent in [`compare_models`]. One broken terminal can condemn its model:
+//! leave flagged terminals out of the counts first, or give the terminals to
+//! [`compare_models_by_terminal`], whose interval takes them as the units.
 
+mod jackknife;
 mod table;
 
 use crate::fdr;
@@ -16,6 +18,8 @@ use crate::special::{chi2_upper, chi2_upper_1df, normal_quantile};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use table::{Sums, Table, crude_odds_ratio};
+
+pub use jackknife::{ByTerminal, TerminalCounts, compare_models_by_terminal};
 
 /// The attempts and failures of one model in one stratum; repeated rows are added up.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +91,8 @@ pub struct ModelRow {
     pub crude_or: Option<f64>,
     /// Mantel–Haenszel odds ratio; `None` where it would be infinite.
     pub or: Option<f64>,
-    /// Lower limit of `or` by the variance of Robins, Breslow and Greenland (1986).
+    /// Lower limit of `or` by the variance of Robins, Breslow and Greenland (1986), or of
+    /// `by_terminal` where terminals are given.
     pub low: Option<f64>,
     /// Upper limit of `or`.
     pub high: Option<f64>,
@@ -106,6 +111,8 @@ pub struct ModelRow {
     /// Failures that would not happen at the comparison's rates: `risk_difference` × attempts of the
     /// model in the strata where both sides have attempts, 0 when the model is the better one.
     pub avoidable: Option<f64>,
+    /// What the terminals say of `or`; `None` where they are not given.
+    pub by_terminal: Option<ByTerminal>,
 }
 
 /// Why models cannot be compared.
@@ -324,6 +331,7 @@ fn compare(name: &str, sides: &Sides, model: usize, options: &ModelsOptions<'_>)
         avoidable: sums
             .risk_difference()
             .map(|difference| difference.max(0.0) * sums.attempts),
+        by_terminal: None,
     }
 }
 

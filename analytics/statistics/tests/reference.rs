@@ -20,6 +20,8 @@ mod models;
 mod rates;
 #[path = "reference/scan.rs"]
 mod scan;
+#[path = "reference/signal.rs"]
+mod signal;
 #[path = "reference/special.rs"]
 mod special;
 #[path = "reference/terminals.rs"]

@@ -137,6 +137,77 @@ fn bad_input_is_refused_by_name() {
     assert!(compare_models(&two_strata(), &confidence).is_err());
 }
 
+fn of<'a>(terminal: &'a str, counts: ModelCounts<'a>) -> TerminalCounts<'a> {
+    TerminalCounts { terminal, counts }
+}
+
+#[test]
+fn terminals_change_the_interval_and_nothing_else() {
+    let names = ["t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"];
+    let mut rows = two_strata();
+    rows.extend(two_strata());
+    let rows: Vec<_> = names
+        .iter()
+        .zip(rows)
+        .map(|(name, row)| of(name, row))
+        .collect();
+    let counts: Vec<_> = rows.iter().map(|row| row.counts).collect();
+    let plain = compare_models(&counts, &ModelsOptions::default()).unwrap();
+    let by_terminal = compare_models_by_terminal(&rows, &ModelsOptions::default()).unwrap();
+    for (mut row, plain) in by_terminal.into_iter().zip(plain) {
+        let verdict = row.by_terminal.take().unwrap();
+        assert_eq!((verdict.terminals, verdict.other_terminals), (4, 4));
+        assert!(row.low < row.or && row.or < row.high && row.low != plain.low);
+        (row.low, row.high) = (plain.low, plain.high);
+        assert_eq!(row, plain);
+    }
+}
+
+#[test]
+fn a_ratio_that_rests_on_one_terminal_has_no_interval() {
+    let rows = [
+        of("broken", row("s", "A", 50, 40)),
+        of("t2", row("s", "A", 50, 0)),
+        of("t3", row("s", "B", 50, 3)),
+        of("t4", row("s", "B", 50, 2)),
+    ];
+    let result = compare_models_by_terminal(&rows, &against("B"))
+        .unwrap()
+        .remove(0);
+    let verdict = result.by_terminal.unwrap();
+    assert_eq!(
+        (verdict.terminals, verdict.se_ln_or, verdict.p, verdict.q),
+        (2, None, None, None)
+    );
+    assert_eq!((result.low, result.high), (None, None));
+    assert!(result.or.is_some() && result.p < Some(1e-6));
+}
+
+#[test]
+fn intervals_by_terminal_hold_where_terminals_differ_and_those_by_attempts_do_not() {
+    let mut stream = crate::rng::Stream::new(3, 0);
+    let names: Vec<String> = (0..60).map(|terminal| format!("t{terminal:02}")).collect();
+    let (mut by_terminal, mut by_attempts) = (0, 0);
+    for _ in 0..300 {
+        let mut rows = Vec::new();
+        for (terminal, name) in names.iter().enumerate() {
+            // A terminal is good or bad at everything: its attempts are anything but independent.
+            let rate = if stream.uniform() < 0.3 { 0.3 } else { 0.05 };
+            let model = ["A", "B"][terminal % 2];
+            let stratum = ["r", "s", "t"][terminal / 2 % 3];
+            rows.push(of(name, row(stratum, model, 80, stream.binomial(80, rate))));
+        }
+        let counts: Vec<_> = rows.iter().map(|row| row.counts).collect();
+        let held = |rows: Vec<ModelRow>| rows[0].low <= Some(1.0) && rows[0].high >= Some(1.0);
+        by_terminal += usize::from(held(
+            compare_models_by_terminal(&rows, &against("B")).unwrap(),
+        ));
+        by_attempts += usize::from(held(compare_models(&counts, &against("B")).unwrap()));
+    }
+    assert!(by_terminal >= 273, "{by_terminal} of 300");
+    assert!(by_attempts < 220, "{by_attempts} of 300");
+}
+
 type Counts4 = Vec<(u8, u8, u8, u8)>;
 
 fn named(counts: &Counts4) -> Vec<(String, String, u64, u64)> {
@@ -162,6 +233,15 @@ fn compared(counts: &[(String, String, u64, u64)]) -> Vec<ModelRow> {
     compare_models(&rows, &ModelsOptions::default()).unwrap()
 }
 
+/// Each model's rows in a stratum are a terminal's, and each stratum shares one among its models.
+fn by_terminal(counts: &[(String, String, u64, u64)]) -> Vec<ModelRow> {
+    let rows: Vec<_> = counts
+        .iter()
+        .map(|(s, m, n, x)| of(if n % 3 == 0 { s } else { m }, row(s, m, *n, *x)))
+        .collect();
+    compare_models_by_terminal(&rows, &ModelsOptions::default()).unwrap()
+}
+
 fn cells() -> impl Strategy<Value = Counts4> {
     prop::collection::vec((0u8..5, 0u8..3, 0u8..20, 0u8..20), 1..30)
 }
@@ -180,6 +260,7 @@ proptest! {
         }
         shuffled.push(("unseen".to_owned(), counts[0].1.clone(), 0, 0));
         prop_assert_eq!(compared(&shuffled), compared(&counts));
+        prop_assert_eq!(by_terminal(&shuffled), by_terminal(&counts));
     }
 
     #[test]

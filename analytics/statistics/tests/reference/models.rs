@@ -1,8 +1,10 @@
-//! Mantel–Haenszel against statsmodels, R's `mantelhaen.test` and metafor.
+//! Mantel–Haenszel against statsmodels, R's `mantelhaen.test` and metafor; its jackknife against
+//! the whole done anew.
 
 use crate::csv::{Row, assert_close, rows};
 use statistics::models::{
-    Comparison, Continuity, ModelCounts, ModelRow, ModelsOptions, compare_models,
+    Comparison, Continuity, ModelCounts, ModelRow, ModelsOptions, TerminalCounts, compare_models,
+    compare_models_by_terminal,
 };
 
 fn compared(input: &[Row], reference: &str, continuity: Continuity) -> Vec<ModelRow> {
@@ -84,5 +86,52 @@ fn p_values_keep_their_digits_far_out() {
         );
         let se = row_of(&plain, model).risk_difference_se;
         assert_close(&what, se, expected.value("risk_difference_se"), 1e-9);
+    }
+}
+
+#[test]
+fn intervals_by_terminal_agree_with_leaving_each_one_out() {
+    let input = rows("models_terminals_input.csv");
+    let counts: Vec<TerminalCounts<'_>> = input
+        .iter()
+        .map(|row| TerminalCounts {
+            terminal: row.text("terminal"),
+            counts: ModelCounts {
+                stratum: row.text("stratum"),
+                model: row.text("model"),
+                attempts: row.count("attempts"),
+                failures: row.count("failures"),
+            },
+        })
+        .collect();
+    for expected in rows("models_terminals_expected.csv") {
+        let (model, reference) = (expected.text("model"), expected.text("reference"));
+        let comparison = match reference {
+            "others" => Comparison::Others,
+            name => Comparison::Reference(name),
+        };
+        let options = ModelsOptions {
+            comparison,
+            ..ModelsOptions::default()
+        };
+        let got = compare_models_by_terminal(&counts, &options).unwrap();
+        let got = row_of(&got, model);
+        let by_terminal = got.by_terminal.unwrap();
+        let terminals = [by_terminal.terminals, by_terminal.other_terminals];
+        for (column, got) in ["terminals", "other_terminals"].iter().zip(terminals) {
+            let what = format!("{column} of {model} against {reference}");
+            assert_eq!(got as u64, expected.count(column), "{what}");
+        }
+        for (column, value) in [
+            ("or", got.or),
+            ("se_ln_or", by_terminal.se_ln_or),
+            ("low", got.low),
+            ("high", got.high),
+            ("p", by_terminal.p),
+            ("q", by_terminal.q),
+        ] {
+            let what = format!("{column} of {model} against {reference}");
+            assert_close(&what, value, expected.value(column), 1e-9);
+        }
     }
 }
