@@ -10,7 +10,8 @@
 -- column target_kind [none]: terminal, merchant, zone or cell
 -- column target_ids [none]: what it was done to
 -- column started_at [UTC]: when
--- column verdict [none]: better or worse when the interval excludes no effect, else unclear; none when nothing can be compared
+-- column verdict [none]: better or worse when the interval excludes no effect, and regression to the mean does not explain it;
+--   else unclear; none when nothing can be compared
 -- column treated_terminals [count]: terminals with attempts before and after
 -- column attempts_before [count]: their attempts before
 -- column failures_before [count]: out-of-range failures among them
@@ -22,7 +23,7 @@
 -- column high [share]: upper end
 -- column p [probability]: of such a change without effect
 -- column placebo_p [probability]: of a difference in trend before; small means that the comparison does not hold
--- column failures_avoided [count]: estimate times attempts after, where the interval excludes no effect
+-- column failures_avoided [count]: estimate times attempts after, where the verdict is better or worse
 -- column warnings [none]: what speaks against it
 select
     row_number() over (order by failures_avoided desc nulls last, started_at, intervention_id) as rank,
@@ -33,8 +34,8 @@ select
     started_at,
     case
         when estimate is null then 'none'
-        when high < 0 then 'better'
-        when low > 0 then 'worse'
+        when failures_avoided > 0 then 'better'
+        when failures_avoided < 0 then 'worse'
         else 'unclear'
     end as verdict,
     treated_terminals,

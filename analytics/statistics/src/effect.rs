@@ -12,10 +12,12 @@
 
 mod alike;
 mod estimate;
+mod luck;
 mod matching;
 mod units;
 
 pub use alike::most_alike;
+pub use luck::{BeforeAfter, beyond_luck};
 
 use crate::special::t_two_sided;
 use estimate::{Group, changes, level_difference};

@@ -95,7 +95,7 @@ pub(super) fn sql(planted: &Planted) -> Option<String> {
     })
 }
 
-/// The first step at a branch is by far the largest; found is what is surely better, by as much as planted.
+/// The first step at a branch is by far the largest; found is an interval that holds what was planted.
 fn mended(merchant_id: &str, phases: &[BranchPhase]) -> Option<String> {
     let [before, after, ..] = phases else {
         return None;
@@ -104,7 +104,7 @@ fn mended(merchant_id: &str, phases: &[BranchPhase]) -> Option<String> {
     let done = at_branch(merchant_id, phases);
     let first = done.first()?.id();
     Some(format!(
-        "select coalesce(high < 0 and low <= {planted} and high >= {planted}, false) as found, \
+        "select coalesce(low <= {planted} and high >= {planted}, false) as found, \
          coalesce('failure rate ' || {} || ' points (' || {} || ' to ' || {} || ') by its carrier''s fix, planted {:.1}', \
          'no estimate') as how \
          from (select max(estimate) as estimate, max(low) as low, max(high) as high \

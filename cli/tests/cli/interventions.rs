@@ -146,17 +146,17 @@ fn a_planted_effect_is_recovered_and_a_sham_has_none() {
         (number(&mended, "failures_avoided") - avoided).abs() < 1e-6,
         "{mended}"
     );
-    for sham in &shams {
-        let effect = fleet.effect(sham);
-        let (low, high) = (number(&effect, "low"), number(&effect, "high"));
-        assert!(low <= 0.0 && 0.0 <= high, "{effect}");
-        assert_eq!(effect["failures_avoided"], Value::Null, "{effect}");
+    let [some, worst] = shams.map(|id| fleet.effect(&id));
+    let (low, high) = (number(&some, "low"), number(&some, "high"));
+    assert!(low <= 0.0 && 0.0 <= high, "{some}");
+    for sham in [some, worst] {
+        assert_eq!(sham["failures_avoided"], Value::Null, "{sham}");
     }
 }
 
 /// Writes down work that was not done: on some terminals, and on the worst of before, whose bad luck
 /// passes by itself.
-fn shams(fleet: &Fleet, branch: &Value) -> Vec<String> {
+fn shams(fleet: &Fleet, branch: &Value) -> [String; 2] {
     let start = branch["phases"][2]["from"].as_str().expect("a time");
     let day = &start[..10];
     let merchant = branch["merchant_id"].as_str().expect("text");
@@ -177,7 +177,7 @@ fn shams(fleet: &Fleet, branch: &Value) -> Vec<String> {
         let add = ["add", "--kind", kind, "--on", day, "--note", "not done"];
         added(fleet.intervention(&[&add[..], &ids].concat()))
     };
-    vec![wrote("replace", &some), wrote("firmware", &worst)]
+    [wrote("replace", &some), wrote("firmware", &worst)]
 }
 
 #[test]

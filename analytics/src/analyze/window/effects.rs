@@ -3,7 +3,8 @@
 //!
 //! Comparison terminals are chosen by how bad they were, because work is done where it was bad, and bad
 //! luck passes by itself: terminals as unlucky pass with it. Where none failed as much, the worst there
-//! are stand in, a warning says so, and the estimate is rather too small.
+//! are stand in and a warning says so; failures then only count as avoided when the change goes beyond
+//! what rates of other terminals come back to the mean by themselves.
 
 mod fleet;
 mod treated;
@@ -13,7 +14,10 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::NaiveDate;
 use schemas::interventions::{InterventionKind, TargetKind};
 use serde::Serialize;
-use statistics::effect::{EffectCounts, EffectOptions, Weighting, estimate_effect};
+use statistics::effect::{
+    BeforeAfter, EffectCounts, EffectOptions, EffectWarning, Weighting, beyond_luck,
+    estimate_effect,
+};
 
 use super::Origin;
 use crate::analyze::{AnalyzeError, columns};
@@ -122,7 +126,13 @@ async fn effect(
     let names = treated.iter().chain(&control);
     let names: HashSet<&str> = names.map(|member| member.terminal.as_str()).collect();
     let days = fleet::days(lake, span, &names).await?;
-    row.estimate(&days, &terminals, span)?;
+    let counts = |members: &[&Member]| -> Vec<BeforeAfter> {
+        let sums = members.iter().map(|member| &member.sums);
+        sums.map(Sums::before_after).collect()
+    };
+    let untouched = fleet.untouched(&treated, barred);
+    let beyond_luck = beyond_luck(&counts(&treated), &counts(&untouched));
+    row.estimate(&days, &terminals, span, beyond_luck)?;
     Ok(row)
 }
 
@@ -187,6 +197,7 @@ impl Effect {
         days: &[DayCounts<'_>],
         treated: &BTreeSet<String>,
         span: &Span,
+        beyond_luck: Option<(f64, f64)>,
     ) -> Result<(), AnalyzeError> {
         let counts: Vec<EffectCounts<'_>> = days
             .iter()
@@ -211,10 +222,16 @@ impl Effect {
         self.estimate = Some(effect.estimate);
         (self.se, self.low, self.high) = (effect.se, effect.low, effect.high);
         (self.p, self.placebo_p) = (effect.p, found.placebo_p);
-        let is_sure = effect
-            .low
-            .zip(effect.high)
-            .is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+        let excludes_none = |(low, high): (f64, f64)| low > 0.0 || high < 0.0;
+        let mut is_sure = effect.low.zip(effect.high).is_some_and(excludes_none);
+        let started_apart = found
+            .warnings
+            .iter()
+            .any(|warning| matches!(warning, EffectWarning::DifferentStart { .. }));
+        if is_sure && started_apart && !beyond_luck.is_some_and(excludes_none) {
+            is_sure = false;
+            self.add_warning("no more than what passes by itself".to_owned());
+        }
         let avoided = -effect.estimate * self.treated_attempts_after as f64;
         self.failures_avoided = is_sure.then_some(avoided);
         for warning in found.warnings {

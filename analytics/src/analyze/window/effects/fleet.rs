@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use futures::TryStreamExt;
 use h3o::CellIndex;
 use schemas::lake::cell_from_i64;
-use statistics::effect::most_alike;
+use statistics::effect::{BeforeAfter, most_alike};
 
 use super::treated::Span;
 use crate::analyze::{AnalyzeError, columns};
@@ -30,6 +30,15 @@ pub(super) struct Sums {
 impl Sums {
     fn rate_before(&self) -> f64 {
         self.failures_before as f64 / self.attempts_before as f64
+    }
+
+    pub(super) fn before_after(&self) -> BeforeAfter {
+        BeforeAfter {
+            attempts_before: self.attempts_before,
+            failures_before: self.failures_before,
+            attempts_after: self.attempts_after,
+            failures_after: self.failures_after,
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -100,6 +109,21 @@ impl Fleet {
         members
             .filter(|member| terminals.contains(&member.terminal))
             .collect()
+    }
+
+    /// Returns the terminals of the treated ones' carriers that nothing was done to.
+    pub(super) fn untouched(&self, treated: &[&Member], barred: &HashSet<&str>) -> Vec<&Member> {
+        let carriers: HashSet<&str> = treated
+            .iter()
+            .filter_map(|member| member.carrier.as_deref())
+            .collect();
+        let is_untouched = |member: &&Member| {
+            let carrier = member.carrier.as_deref();
+            member.is_steady
+                && carrier.is_some_and(|carrier| carriers.contains(carrier))
+                && !barred.contains(member.terminal.as_str())
+        };
+        self.0.iter().filter(is_untouched).collect()
     }
 
     /// Chooses comparison terminals: of the same carriers, as bad before, and not among `barred`.
