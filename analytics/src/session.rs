@@ -65,6 +65,20 @@ pub enum AsOf {
     Latest,
     /// The version every table had at a moment.
     Time(DateTime<Utc>),
+    /// The version that events, registry and interventions had at a moment, and the newest of what is
+    /// derived: what an analysis as of that moment reads and writes.
+    Facts(DateTime<Utc>),
+}
+
+impl AsOf {
+    /// Returns the moment at which a table is read, the newest version when `None`.
+    pub(crate) fn moment(self, table: Table) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Latest => None,
+            Self::Time(moment) => Some(moment),
+            Self::Facts(moment) => (!table.is_derived()).then_some(moment),
+        }
+    }
 }
 
 /// The limits of a session.

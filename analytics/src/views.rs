@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::catalog::view::ViewTable;
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use schemas::Table;
 
 /// Name and text of every view but those of [`NEWEST`].
-const VIEWS: [(&str, &str); 8] = [
+const VIEWS: [(&str, &str); 9] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
     (
         "signal_readings",
@@ -18,17 +19,32 @@ const VIEWS: [(&str, &str); 8] = [
     ("terminals", include_str!("../sql/views/terminals.sql")),
     ("merchants", include_str!("../sql/views/merchants.sql")),
     ("quarantine", include_str!("../sql/views/quarantine.sql")),
+    ("interventions", "select * from lake.interventions"),
     ("outages", "select * from lake.outages"),
-    ("failures", include_str!("../sql/views/failures.sql")),
+    ("failures", FAILURES),
 ];
 
+const FAILURES: &str = include_str!("../sql/views/failures.sql");
+/// How the view of failures finds the window whose zones, terminals and models it goes by.
+const NEWEST_WINDOW: &str = "select max(window_to) as window_to from lake.cells";
+
+/// Returns the view of failures by the zones, terminals and models of the window that ended on a day.
+pub(crate) fn failures_of_window(window_to: NaiveDate) -> String {
+    FAILURES.replace(
+        NEWEST_WINDOW,
+        &format!("select date '{window_to}' as window_to"),
+    )
+}
+
 /// Tables by window, of which the newest is what people ask about.
-const NEWEST: [Table; 5] = [
+const NEWEST: [Table; 7] = [
     Table::Cells,
     Table::WeakZones,
     Table::FailureZones,
     Table::DeviceModels,
     Table::TerminalFlags,
+    Table::InterventionEffects,
+    Table::Actions,
 ];
 
 /// Puts the views over the tables registered now.
@@ -50,4 +66,16 @@ async fn register_one(context: &SessionContext, name: &str, sql: String) -> Resu
     context.deregister_table(name)?;
     context.register_table(name, Arc::new(ViewTable::new(plan, Some(sql))))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_a_window_go_by_that_window_only() {
+        let sql = failures_of_window(NaiveDate::from_ymd_opt(2026, 11, 24).expect("a day"));
+        assert_eq!(sql.matches("date '2026-11-24'").count(), 1);
+        assert!(!sql.contains("max(window_to)"), "{sql}");
+    }
 }

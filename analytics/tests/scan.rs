@@ -1,5 +1,6 @@
 //! From the table log to a plan: what a session sees, and which files a question reads.
 
+mod as_of;
 mod fixture;
 
 use analytics::{LakeSession, SessionOptions};

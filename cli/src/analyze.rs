@@ -16,15 +16,24 @@ Examples:
   notspot analyze
   notspot analyze --lake /data/lake --window 14d
   notspot analyze --from 2026-10-01 --to 2026-10-28
+  notspot analyze --as-of 2026-11-01T06:00:00Z --to 2026-10-31
   notspot analyze && notspot report weak-zones plmn=208-01
 
 What it writes is ready for notspot sql and notspot report: terminal_days, failure_slots, outages,
-cells, weak_zones, failure_zones, device_models and terminal_flags. Running it again changes nothing
-until events arrive; late events restate the days they belong to.";
+cells, weak_zones, failure_zones, device_models, terminal_flags, intervention_effects and actions.
+Running it again changes nothing until events arrive; late events restate the days they belong to.
+
+--as-of gives the answer of a moment: events, registry and interventions are read as they stood in
+the lake then, by the time of their commits, and days that had no events then lose their roll-up.
+Days whose events are the same keep theirs, and zones are named after the windows analysed before.
+The tables are written as always, for everybody; running it again without --as-of restates them.";
+
+const AS_OF: &str = "Read events, registry and interventions as they stood in the lake at a time, such as \
+                     2026-11-24 or 2026-11-24T08:00:00Z; what is derived is written as always";
 
 /// Arguments of `notspot analyze`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("as_of", |as_of| as_of.help(AS_OF)))]
 pub struct AnalyzeArgs {
     /// First day brought up to date; the window's first when not given
     #[arg(long, value_name = "DATE")]
@@ -57,7 +66,7 @@ pub fn run(args: &AnalyzeArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<E
     };
     let progress = Progress::begin_open("analyze");
     let analysis = runtime()?.block_on(async {
-        let mut lake = args.lake.open().await?;
+        let mut lake = args.lake.open_to_analyze().await?;
         let mut say = |doing: &str| progress.say(doing.to_owned());
         Ok::<_, anyhow::Error>(analyze(&mut lake, &options, &mut say).await?)
     })?;

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::LogArgs;
 use crate::{
-    analyze, completions, demo, exit, ingest, registry, replay, report, schema, simulate, sql, stat,
+    analyze, completions, demo, exit, ingest, intervention, registry, replay, report, schema,
+    simulate, sql, stat,
 };
 
 /// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
@@ -44,8 +45,11 @@ pub enum Command {
     Sql(sql::SqlArgs),
     /// Run a ready report over the lake
     Report(report::ReportArgs),
-    /// Find outages, weak zones, bad models and bad terminals; only what changed is computed
+    /// Find outages, weak zones, bad devices, effects of work and actions; only what changed
     Analyze(analyze::AnalyzeArgs),
+    /// What was done against failures: write it down, so that its effect can be measured
+    #[command(subcommand)]
+    Intervention(intervention::InterventionCommand),
     /// Run a statistical method on a table of one's own
     #[command(subcommand)]
     Stat(stat::StatCommand),

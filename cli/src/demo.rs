@@ -5,6 +5,7 @@ mod counts;
 mod feed;
 mod findings;
 mod folder;
+mod interventions;
 mod map;
 mod planted;
 mod question;
@@ -260,6 +261,9 @@ async fn look(
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<bool> {
     let lake = folder.lake().display().to_string();
+    interventions::write_down(&lake, &fed.answer_key, clock::now())
+        .await
+        .context("cannot write down what was done")?;
     let options = SessionOptions {
         memory_limit_bytes: QUERY_MEMORY_BYTES,
         ..SessionOptions::default()

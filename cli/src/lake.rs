@@ -4,9 +4,9 @@ use analytics::{AsOf, LakeSession, SessionOptions};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 
-/// The lake and the moment looked at.
+/// The lake alone, for what writes to it.
 #[derive(Debug, Clone, Args)]
-pub struct LakeArgs {
+pub struct LakePlace {
     /// Folder or URL of the lake
     #[arg(
         long,
@@ -15,6 +15,33 @@ pub struct LakeArgs {
         default_value = "demo/lake"
     )]
     lake: String,
+}
+
+impl LakePlace {
+    /// Returns the folder or URL.
+    pub fn as_str(&self) -> &str {
+        &self.lake
+    }
+
+    /// Opens the lake at a moment.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub async fn open(&self, as_of: AsOf) -> anyhow::Result<LakeSession> {
+        let options = SessionOptions {
+            as_of,
+            ..SessionOptions::default()
+        };
+        Ok(LakeSession::open(&self.lake, options).await?)
+    }
+}
+
+/// The lake and the moment looked at.
+#[derive(Debug, Clone, Args)]
+pub struct LakeArgs {
+    /// Where it is.
+    #[command(flatten)]
+    place: LakePlace,
     /// Look at the lake as it was at a time, such as 2026-11-24 or 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     as_of: Option<DateTime<Utc>>,
@@ -27,11 +54,17 @@ impl LakeArgs {
     /// When there is none, or it cannot be read.
     pub async fn open(&self) -> anyhow::Result<LakeSession> {
         let as_of = self.as_of.map_or(AsOf::Latest, AsOf::Time);
-        let options = SessionOptions {
-            as_of,
-            ..SessionOptions::default()
-        };
-        Ok(LakeSession::open(&self.lake, options).await?)
+        self.place.open(as_of).await
+    }
+
+    /// Opens the lake for an analysis: events, registry and interventions at the moment, and what is
+    /// derived from them as it is.
+    ///
+    /// # Errors
+    /// As [`LakeArgs::open`].
+    pub async fn open_to_analyze(&self) -> anyhow::Result<LakeSession> {
+        let as_of = self.as_of.map_or(AsOf::Latest, AsOf::Facts);
+        self.place.open(as_of).await
     }
 }
 

@@ -12,6 +12,7 @@ mod environment;
 mod exit;
 mod ingest;
 mod interrupt;
+mod intervention;
 mod lake;
 mod logging;
 mod output;
@@ -73,6 +74,7 @@ fn dispatch(
         Command::Sql(args) => sql::run(args, out, interrupt),
         Command::Report(args) => report::run(args, out),
         Command::Analyze(args) => analyze::run(args, out),
+        Command::Intervention(command) => intervention::run(command, out),
         Command::Stat(command) => stat::run(command, out, interrupt),
         Command::Schema(args) => schema::run(args, out),
         Command::Completions(args) => completions::run(args, out),

@@ -7,6 +7,7 @@ pub mod config;
 pub mod decode;
 pub mod error;
 pub mod flush;
+pub mod interventions;
 pub mod observe;
 pub mod pipeline;
 pub mod registry;

@@ -6,7 +6,7 @@
 
 mod check;
 mod rows;
-mod store;
+pub(crate) mod store;
 mod value;
 
 use std::collections::BTreeSet;

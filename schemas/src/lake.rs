@@ -62,11 +62,17 @@ pub enum Table {
     DeviceModels,
     /// Derived: one row per terminal held against its peers in the analysed window.
     TerminalFlags,
+    /// What was done against failures: one row per intervention, by people.
+    Interventions,
+    /// Derived: one row per intervention whose effect can be looked for in the analysed window.
+    InterventionEffects,
+    /// Derived: one row per zone, terminal or merchant and action that helps it.
+    Actions,
 }
 
 impl Table {
     /// Every table: facts, registry, and what the analysis derives from them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
@@ -82,6 +88,9 @@ impl Table {
         Self::FailureZones,
         Self::DeviceModels,
         Self::TerminalFlags,
+        Self::Interventions,
+        Self::InterventionEffects,
+        Self::Actions,
     ];
 
     /// Returns the table's name in SQL and its folder in the lake.
@@ -102,6 +111,9 @@ impl Table {
             Self::FailureZones => "failure_zones",
             Self::DeviceModels => "device_models",
             Self::TerminalFlags => "terminal_flags",
+            Self::Interventions => "interventions",
+            Self::InterventionEffects => "intervention_effects",
+            Self::Actions => "actions",
         }
     }
 
@@ -129,6 +141,13 @@ impl Table {
             Self::TerminalFlags => {
                 "one row per terminal held against its peers in the analysed window"
             }
+            Self::Interventions => "one row per intervention, what was done where and when",
+            Self::InterventionEffects => {
+                "one row per intervention with what it changed, of the analysed window"
+            }
+            Self::Actions => {
+                "one row per zone, terminal or merchant and action that helps it, of the analysed window"
+            }
         }
     }
 
@@ -142,9 +161,33 @@ impl Table {
         }
     }
 
+    /// Tells whether the analysis writes the table, and can write it again from the others.
+    pub const fn is_derived(self) -> bool {
+        match self {
+            Self::Heartbeats
+            | Self::SignalReadings
+            | Self::Declines
+            | Self::Quarantine
+            | Self::Terminals
+            | Self::Merchants
+            | Self::Interventions => false,
+            Self::TerminalDays
+            | Self::FailureSlots
+            | Self::ActivityHours
+            | Self::Outages
+            | Self::Cells
+            | Self::WeakZones
+            | Self::FailureZones
+            | Self::DeviceModels
+            | Self::TerminalFlags
+            | Self::InterventionEffects
+            | Self::Actions => true,
+        }
+    }
+
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 15]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 18]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
@@ -158,6 +201,9 @@ impl Table {
                     Table::WeakZones | Table::FailureZones => derived::zones(),
                     Table::DeviceModels => derived::device_models(),
                     Table::TerminalFlags => derived::terminal_flags(),
+                    Table::Interventions => intervention_fields(),
+                    Table::InterventionEffects => derived::intervention_effects(),
+                    Table::Actions => derived::actions(),
                     fact => fact_fields(fact.event_kind().expect("the others are fact tables")),
                 }))
             })
@@ -172,7 +218,7 @@ impl Table {
                 &["event_date", "partition_cell"]
             }
             Self::Quarantine => &["ingest_date"],
-            Self::Terminals | Self::Merchants => &[],
+            Self::Terminals | Self::Merchants | Self::Interventions => &[],
             Self::TerminalDays | Self::FailureSlots | Self::ActivityHours | Self::Outages => {
                 &["event_date"]
             }
@@ -180,7 +226,9 @@ impl Table {
             | Self::WeakZones
             | Self::FailureZones
             | Self::DeviceModels
-            | Self::TerminalFlags => &["window_to"],
+            | Self::TerminalFlags
+            | Self::InterventionEffects
+            | Self::Actions => &["window_to"],
         }
     }
 
@@ -202,6 +250,9 @@ impl Table {
             Self::FailureZones => &["zone_id"],
             Self::DeviceModels => &["model", "firmware"],
             Self::TerminalFlags => &["terminal_id"],
+            Self::Interventions => &["started_at", "intervention_id"],
+            Self::InterventionEffects => &["intervention_id"],
+            Self::Actions => &["target_kind", "target_id", "rank"],
         }
     }
 
@@ -223,6 +274,9 @@ impl Table {
             Self::FailureZones => &["zone_id", "method_version"],
             Self::DeviceModels => &["model", "method_version"],
             Self::TerminalFlags => &["terminal_id", "method_version"],
+            Self::Interventions => &["intervention_id", "started_at"],
+            Self::InterventionEffects => &["intervention_id", "method_version"],
+            Self::Actions => &["target_kind", "target_id", "method_version"],
         }
     }
 
@@ -410,6 +464,24 @@ fn merchant_fields() -> Fields {
         text("opens_local", true),
         text("closes_local", true),
         timestamp("loaded_at", false),
+    ]
+    .into()
+}
+
+/// Units are listed in `target_ids`, cells of a zone as they were when it was written down.
+fn intervention_fields() -> Fields {
+    vec![
+        text("intervention_id", false),
+        text("kind", false),
+        text("target_kind", false),
+        text("target_ids", false),
+        text("cells_r8", true),
+        text("carrier_plmn", true),
+        timestamp("started_at", false),
+        timestamp("ended_at", true),
+        text("note", true),
+        timestamp("recorded_at", false),
+        text("recorded_by", true),
     ]
     .into()
 }

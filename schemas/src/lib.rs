@@ -30,6 +30,7 @@ pub mod causes;
 pub mod contract;
 pub mod events;
 pub mod ids;
+pub mod interventions;
 pub mod json_schema;
 pub mod lake;
 pub mod position;

@@ -2,8 +2,9 @@
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use arrow::error::ArrowError;
+use chrono::NaiveDate;
 
 /// Returns an integer column; null counts as 0.
 pub(super) fn counts(batch: &RecordBatch, name: &str) -> Result<Vec<u64>, ArrowError> {
@@ -27,12 +28,25 @@ pub(super) fn optional_integers(
 }
 
 /// Returns a column of numbers.
-pub(super) fn optional_numbers(
-    batch: &RecordBatch,
-    name: &str,
-) -> Result<Vec<Option<f64>>, ArrowError> {
+pub(super) fn numbers(batch: &RecordBatch, name: &str) -> Result<Vec<Option<f64>>, ArrowError> {
     let column = cast(column(batch, name)?, &DataType::Float64)?;
     Ok(column.as_primitive::<Float64Type>().iter().collect())
+}
+
+/// Returns a column of days.
+pub(super) fn days(batch: &RecordBatch, name: &str) -> Result<Vec<Option<NaiveDate>>, ArrowError> {
+    let column = cast(column(batch, name)?, &DataType::Date32)?;
+    let days = column.as_primitive::<Date32Type>().iter();
+    Ok(days
+        .map(|day| day.and_then(Date32Type::to_naive_date_opt))
+        .collect())
+}
+
+/// Returns a column of yes and no; null counts as no.
+pub(super) fn flags(batch: &RecordBatch, name: &str) -> Result<Vec<bool>, ArrowError> {
+    let column = cast(column(batch, name)?, &DataType::Boolean)?;
+    let flags = column.as_boolean().iter();
+    Ok(flags.map(|flag| flag == Some(true)).collect())
 }
 
 /// Returns a text column.

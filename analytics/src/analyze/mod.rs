@@ -7,6 +7,7 @@
 
 mod columns;
 mod days;
+mod emptied;
 mod outages;
 mod publish;
 mod rollup;
@@ -106,6 +107,10 @@ pub struct Analysis {
 
 /// Brings the derived tables up to date; `progress` hears what is being done.
 ///
+/// A lake opened as of a moment, [`AsOf::Facts`](crate::AsOf::Facts), gives the answer of that moment:
+/// what was committed later is not read, and days that had no events then lose their roll-up. An
+/// analysis of the newest lake afterwards restates what differs.
+///
 /// # Errors
 /// When the lake has no events in the days asked for, cannot be read or not be written.
 pub async fn analyze(
@@ -116,10 +121,9 @@ pub async fn analyze(
     let facts = lake.fact_rows_by_day().clone();
     let (from, to) = window(&facts, options)?;
     let roll_up_from = options.from.unwrap_or(from);
-    let wanted: Vec<(NaiveDate, u64)> = facts
-        .range(roll_up_from..=to)
-        .map(|(day, rows)| (*day, *rows))
-        .collect();
+    let mut wanted = emptied::days(lake, roll_up_from, to).await?;
+    wanted.extend(facts.range(roll_up_from..=to));
+    let wanted: Vec<(NaiveDate, u64)> = wanted.into_iter().collect();
     let changed = days::changed(lake, Table::TerminalDays, &wanted).await?;
     let registry = match changed.is_empty() {
         true => Arc::default(),

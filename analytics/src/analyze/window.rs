@@ -2,14 +2,18 @@
 //!
 //! The order is that of proof: first where the place explains what fails, whoever stands there; then
 //! terminals elsewhere against their peers; then models and places again, without bad terminals.
+//! Last come what interventions changed and what would help, which read what was published before.
 
+mod actions;
 mod devices;
+mod effects;
 mod places;
 mod zones;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use schemas::Table;
 use serde::Serialize;
+use url::Url;
 
 use super::publish::{DerivedTable, rows_to_batch};
 use super::{AnalyzeError, METHOD_VERSION};
@@ -26,18 +30,19 @@ struct Origin {
 }
 
 /// Tables that decide what a window shows.
-const INPUTS: [Table; 4] = [
+const INPUTS: [Table; 5] = [
     Table::TerminalDays,
     Table::Outages,
     Table::Terminals,
     Table::Merchants,
+    Table::Interventions,
 ];
 /// Written last: it is the mark that the window is done.
-const LAST: Table = Table::Cells;
+const LAST: Table = Table::Actions;
 
 /// Computes and publishes the window, unless nothing it reads has changed.
 pub(super) async fn publish(
-    lake: &LakeSession,
+    lake: &mut LakeSession,
     from: NaiveDate,
     to: NaiveDate,
     now: DateTime<Utc>,
@@ -56,22 +61,22 @@ pub(super) async fn publish(
         window_to: to.to_string(),
     };
     let known = zones::known(lake, to).await?;
+    let of_window = origin.clone();
     let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
         let weak_places = zones::weak_places(&places)?;
-        let terminals = devices::terminals(&places, &weak_places, &origin)?;
+        let terminals = devices::terminals(&places, &weak_places, &of_window)?;
         let flagged = devices::flagged(&terminals);
-        let models = devices::models(&places, &flagged, &weak_places, &origin)?;
-        let zones = zones::find(&places, &flagged, &known, &origin, to)?;
+        let models = devices::models(&places, &flagged, &weak_places, &of_window)?;
+        let zones = zones::find(&places, &flagged, &known, &of_window, to)?;
         Ok((terminals, models, zones))
     })
     .await
     .expect("the statistics do not panic")?;
     let (terminals, models, zones) = found;
-    let made_from = (app_id.as_str(), made_from);
     let publication = Publication {
-        lake,
+        location: lake.location().clone(),
         to,
-        made_from,
+        made_from: (app_id, made_from),
         now,
     };
     publication
@@ -82,26 +87,34 @@ pub(super) async fn publish(
     publication
         .replace(Table::FailureZones, &zones.failure)
         .await?;
-    publication.replace(LAST, &zones.cells).await?;
+    publication.replace(Table::Cells, &zones.cells).await?;
+    drop((terminals, models, zones));
+    lake.refresh().await?;
+    let effects = effects::find(lake, &origin, from, to).await?;
+    publication
+        .replace(Table::InterventionEffects, &effects)
+        .await?;
+    let actions = actions::find(lake, &origin, from, to).await?;
+    publication.replace(LAST, &actions).await?;
     Ok(true)
 }
 
-struct Publication<'a> {
-    lake: &'a LakeSession,
+struct Publication {
+    location: Url,
     to: NaiveDate,
-    made_from: (&'a str, i64),
+    made_from: (String, i64),
     now: DateTime<Utc>,
 }
 
-impl Publication<'_> {
+impl Publication {
     async fn replace<T: Serialize>(&self, table: Table, rows: &[T]) -> Result<(), AnalyzeError> {
         let rows = rows_to_batch(table, rows)?;
-        DerivedTable::open(self.lake.location(), table)
+        DerivedTable::open(&self.location, table)
             .await?
             .replace(
                 &[self.to],
                 [Ok(rows)],
-                self.made_from,
+                (&self.made_from.0, self.made_from.1),
                 self.now.timestamp_millis(),
             )
             .await?;
@@ -109,14 +122,21 @@ impl Publication<'_> {
     }
 }
 
-/// Versions only grow, so their sum changes when any of them does.
+/// Returns a number that changes with the version of any input.
+///
+/// Not their sum: an analysis as of a moment reads some tables at lower versions, and writes others.
 fn inputs(lake: &LakeSession) -> i64 {
-    let versions = lake
-        .tables()
-        .iter()
+    let inputs = lake.tables().iter();
+    let versions = inputs
         .filter(|state| INPUTS.contains(&state.table))
         .map(|state| state.version.map_or(0, |version| version + 1));
-    i64::try_from(versions.sum::<u64>()).unwrap_or(i64::MAX)
+    let mixed = versions.fold(0_u64, |mixed, version| {
+        mixed
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .wrapping_add(version)
+    });
+    // A version of Delta is not negative.
+    i64::try_from(mixed & (u64::MAX >> 1)).expect("63 bits")
 }
 
 async fn data_until(lake: &LakeSession) -> Result<Option<String>, AnalyzeError> {

@@ -50,7 +50,7 @@ pub struct ColumnSpec {
     pub doc: String,
 }
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     ("coverage", include_str!("../../sql/reports/coverage.sql")),
     (
         "device-models",
@@ -74,6 +74,11 @@ const FILES: [(&str, &str); 9] = [
     (
         "bad-terminals",
         include_str!("../../sql/reports/bad-terminals.sql"),
+    ),
+    ("actions", include_str!("../../sql/reports/actions.sql")),
+    (
+        "intervention-effects",
+        include_str!("../../sql/reports/intervention-effects.sql"),
     ),
 ];
 

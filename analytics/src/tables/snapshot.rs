@@ -121,7 +121,10 @@ impl Snapshot {
             source,
         };
         let store_url = store_url(&location).map_err(log_error)?;
-        let Some(delta) = open(&location, as_of).await.map_err(log_error)? else {
+        let Some(delta) = open(&location, as_of.moment(table))
+            .await
+            .map_err(log_error)?
+        else {
             let files = Arc::from([]);
             return Ok((
                 Self {
@@ -191,7 +194,10 @@ fn store_url(location: &Url) -> Result<ObjectStoreUrl, DeltaTableError> {
 }
 
 /// Opens a table at a moment; `None` when there is no table.
-async fn open(location: &Url, as_of: AsOf) -> Result<Option<DeltaTable>, DeltaTableError> {
+async fn open(
+    location: &Url,
+    moment: Option<DateTime<Utc>>,
+) -> Result<Option<DeltaTable>, DeltaTableError> {
     // The local store makes the folder it is opened on; a reader must leave no trace.
     if let Ok(folder) = location.to_file_path()
         && !folder.join("_delta_log").is_dir()
@@ -199,7 +205,7 @@ async fn open(location: &Url, as_of: AsOf) -> Result<Option<DeltaTable>, DeltaTa
         return Ok(None);
     }
     let mut builder = DeltaTableBuilder::from_url(location.clone())?;
-    if let AsOf::Time(moment) = as_of {
+    if let Some(moment) = moment {
         builder = builder.with_timestamp(moment);
     }
     match builder.load().await {

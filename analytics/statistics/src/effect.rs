@@ -10,9 +10,14 @@
 //! began at another level, a warning says so, and the same estimate is made against comparison units
 //! that were as bad. Leave out neighbours that an intervention spills over to before calling this.
 
+mod alike;
 mod estimate;
+mod luck;
 mod matching;
 mod units;
+
+pub use alike::most_alike;
+pub use luck::{BeforeAfter, beyond_luck};
 
 use crate::special::t_two_sided;
 use estimate::{Group, changes, level_difference};

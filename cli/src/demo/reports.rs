@@ -11,7 +11,7 @@ use anyhow::Context;
 use super::screen;
 
 /// What the screen shows of a report: columns, and how many rows.
-const ON_SCREEN: [(&str, &[&str], usize); 9] = [
+const ON_SCREEN: [(&str, &[&str], usize); 11] = [
     (
         "weak-zones",
         &[
@@ -63,6 +63,33 @@ const ON_SCREEN: [(&str, &[&str], usize); 9] = [
             "expected_rate",
             "odds_ratio",
             "q",
+        ],
+        8,
+    ),
+    (
+        "actions",
+        &[
+            "target_kind",
+            "target_id",
+            "action",
+            "suggested_plmn",
+            "attempts",
+            "failures",
+            "expected_failures_saved",
+        ],
+        8,
+    ),
+    (
+        "intervention-effects",
+        &[
+            "kind",
+            "target_ids",
+            "started_at",
+            "verdict",
+            "estimate",
+            "low",
+            "high",
+            "failures_avoided",
         ],
         8,
     ),

@@ -1,8 +1,9 @@
 //! What the analysis says of a planted truth: owns the statements that compare the two.
 
-use simulator::answer_key::Area;
+use simulator::answer_key::{Area, BranchPhase};
 use simulator::{Planted, Truth};
 
+use super::interventions::at_branch;
 use super::question::{any_of, in_cells, quoted};
 
 /// Share of a planted place's attempts, or of planted failures, from which it counts as found.
@@ -86,8 +87,38 @@ pub(super) fn sql(planted: &Planted) -> Option<String> {
             codes,
             "card_or_legal",
         ),
-        Truth::RemoteBranch { .. } => return None,
+        Truth::RemoteBranch {
+            merchant_id,
+            phases,
+            ..
+        } => return mended(merchant_id, phases),
     })
+}
+
+/// The first step at a branch is by far the largest; found is an interval that holds what was planted.
+fn mended(merchant_id: &str, phases: &[BranchPhase]) -> Option<String> {
+    let [before, after, ..] = phases else {
+        return None;
+    };
+    let planted = after.tally.out_of_range_rate()? - before.tally.out_of_range_rate()?;
+    let done = at_branch(merchant_id, phases);
+    let first = done.first()?.id();
+    Some(format!(
+        "select coalesce(low <= {planted} and high >= {planted}, false) as found, \
+         coalesce('failure rate ' || {} || ' points (' || {} || ' to ' || {} || ') by its carrier''s fix, planted {:.1}', \
+         'no estimate') as how \
+         from (select max(estimate) as estimate, max(low) as low, max(high) as high \
+         from intervention_effects where intervention_id = {})",
+        points("estimate"),
+        points("low"),
+        points("high"),
+        100.0 * planted,
+        quoted(&first)
+    ))
+}
+
+fn points(column: &str) -> String {
+    format!("cast(round(100.0 * {column}, 1) as text)")
 }
 
 fn zone(area: &Area, whose: &str) -> String {

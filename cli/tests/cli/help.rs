@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::run;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["demo"],
     &["simulate"],
@@ -12,6 +12,10 @@ const COMMANDS: [&[&str]; 18] = [
     &["registry", "load"],
     &["ingest"],
     &["sql"],
+    &["analyze"],
+    &["intervention", "add"],
+    &["intervention", "list"],
+    &["intervention", "remove"],
     &["report"],
     &["stat"],
     &["stat", "gi-star"],

@@ -3,6 +3,7 @@
 mod demo;
 mod errors;
 mod help;
+mod interventions;
 mod kafka;
 mod map;
 mod registry;

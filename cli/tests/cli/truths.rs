@@ -81,14 +81,11 @@ fn everything_planted_is_found(fleet: &Fleet) {
     let findings = findings.as_array().expect("a list");
     assert!(findings.len() > 10);
     for finding in findings {
-        // What a change did is measured, not found.
-        if finding["kind"] != "remote_branch" {
-            assert_eq!(
-                finding["verdict"]["found"], true,
-                "seed {}: {finding}",
-                fleet.seed
-            );
-        }
+        assert_eq!(
+            finding["verdict"]["found"], true,
+            "seed {}: {finding}",
+            fleet.seed
+        );
     }
 }
 

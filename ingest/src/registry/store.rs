@@ -20,8 +20,8 @@ use crate::sink::table::{LakeTable, TableError};
 
 /// Returns the ids of the lake's merchants; `None` where it has none, so that nothing can be missing.
 pub(super) async fn merchant_ids(lake: &str) -> Result<Option<Ids>, TableError> {
-    let merchants = Existing::open(lake, RegistryTable::Merchants).await?;
-    let ids = merchants.ids();
+    let merchants = Existing::open(lake, Table::Merchants).await?;
+    let ids = merchants.ids(RegistryTable::Merchants.id_column());
     Ok((!ids.is_empty()).then_some(ids))
 }
 
@@ -32,58 +32,64 @@ pub(super) async fn write(
     rows: RecordBatch,
     mode: LoadMode,
 ) -> Result<u64, TableError> {
-    let mut existing = Existing::open(lake, table).await?;
+    let existing = Existing::open(lake, table.table()).await?;
     let rows = match mode {
         LoadMode::Replace => rows,
-        LoadMode::Merge => existing.merged(&rows)?,
+        LoadMode::Merge => existing.merged(&rows, table.id_column())?,
     };
-    let kind = table.table();
-    let sorted = parquet::sort(kind, &rows).map_err(|error| unencodable(kind, error))?;
-    let adds = parquet::write(&existing.lake, &sorted).await?;
-    let mut actions: Vec<Action> = existing.files.into_iter().map(Action::Remove).collect();
-    actions.extend(adds.into_iter().map(Action::Add));
-    let metadata = vec![(
+    let metadata = (
         "notspotLoad".to_owned(),
         format!("{mode:?}").to_lowercase().into(),
-    )];
-    let committed = existing
-        .lake
-        .commit(actions, Vec::new(), metadata, SaveMode::Overwrite)
-        .await;
-    committed.map_err(|source| existing.lake.log_error(source))?;
-    Ok(sorted.num_rows() as u64)
+    );
+    existing.replace(&rows, metadata).await
 }
 
-fn unencodable(table: Table, error: arrow::error::ArrowError) -> TableError {
+pub(crate) fn unencodable(table: Table, error: arrow::error::ArrowError) -> TableError {
     TableError::Encode {
         table,
         source: ParquetError::from(error),
     }
 }
 
-/// A registry table as it is, with its rows and what the log needs to take its files away.
-pub(super) struct Existing {
+/// A table without partitions as it is, with its rows and what the log needs to take its files away.
+pub(crate) struct Existing {
     lake: LakeTable,
-    table: RegistryTable,
     files: Vec<Remove>,
-    pub(super) rows: Vec<RecordBatch>,
+    pub(crate) rows: Vec<RecordBatch>,
 }
 
 impl Existing {
-    pub(super) async fn open(lake: &str, table: RegistryTable) -> Result<Self, TableError> {
-        let lake =
-            LakeTable::open_or_create(lake, table.table(), DEFAULT_PARTITION_RESOLUTION).await?;
+    pub(crate) async fn open(lake: &str, table: Table) -> Result<Self, TableError> {
+        let lake = LakeTable::open_or_create(lake, table, DEFAULT_PARTITION_RESOLUTION).await?;
         let (mut files, mut rows) = (Vec::new(), Vec::new());
         for (path, remove) in Self::files(&lake).await? {
             rows.extend(Self::read(&lake, &path).await?);
             files.push(remove);
         }
-        Ok(Self {
-            lake,
-            table,
-            files,
-            rows,
-        })
+        Ok(Self { lake, files, rows })
+    }
+
+    /// Puts these rows in the place of all there are, in one commit that conflicts with any other
+    /// that does the same, and returns how many there are.
+    pub(crate) async fn replace(
+        mut self,
+        rows: &RecordBatch,
+        metadata: (String, serde_json::Value),
+    ) -> Result<u64, TableError> {
+        let kind = self.lake.table;
+        let sorted = parquet::sort(kind, rows).map_err(|error| unencodable(kind, error))?;
+        let adds = match sorted.num_rows() {
+            0 => Vec::new(),
+            _ => parquet::write(&self.lake, &sorted).await?,
+        };
+        let mut actions: Vec<Action> = self.files.into_iter().map(Action::Remove).collect();
+        actions.extend(adds.into_iter().map(Action::Add));
+        let committed = self
+            .lake
+            .commit(actions, Vec::new(), vec![metadata], SaveMode::Overwrite)
+            .await;
+        committed.map_err(|source| self.lake.log_error(source))?;
+        Ok(sorted.num_rows() as u64)
     }
 
     async fn files(lake: &LakeTable) -> Result<Vec<(Path, Remove)>, TableError> {
@@ -115,8 +121,8 @@ impl Existing {
             .map_err(|error| unreadable(ParquetError::from(error)))
     }
 
-    fn ids(&self) -> Ids {
-        let columns = self.rows.iter().map(|batch| &batch[self.table.id_column()]);
+    pub(crate) fn ids(&self, id_column: &str) -> Ids {
+        let columns = self.rows.iter().map(|batch| &batch[id_column]);
         columns
             .flat_map(|ids| ids.as_string::<i32>().iter().flatten())
             .map(str::to_owned)
@@ -124,27 +130,39 @@ impl Existing {
     }
 
     /// Returns the table's rows whose id is not among the new ones, and the new ones.
-    fn merged(&self, new: &RecordBatch) -> Result<RecordBatch, TableError> {
-        let column = self.table.id_column();
-        let replaced: BTreeSet<&str> = new[column].as_string::<i32>().iter().flatten().collect();
-        let table = self.table.table();
+    pub(crate) fn merged(
+        &self,
+        new: &RecordBatch,
+        id_column: &str,
+    ) -> Result<RecordBatch, TableError> {
+        let replaced: BTreeSet<&str> = new[id_column].as_string::<i32>().iter().flatten().collect();
+        let mut batches = self.without(id_column, &replaced)?;
+        batches.push(new.clone());
+        let table = self.lake.table;
+        concat_batches(&table.schema(), &batches).map_err(|error| unencodable(table, error))
+    }
+
+    /// Returns the table's rows whose id is not among these.
+    pub(crate) fn without(
+        &self,
+        id_column: &str,
+        gone: &BTreeSet<&str>,
+    ) -> Result<Vec<RecordBatch>, TableError> {
+        let table = self.lake.table;
         let schema = table.schema();
         let stays = |batch: &RecordBatch| {
-            let ids = batch[column].as_string::<i32>();
+            let ids = batch[id_column].as_string::<i32>();
             let mask: BooleanArray = ids
                 .iter()
-                .map(|id| Some(!id.is_some_and(|id| replaced.contains(id))))
+                .map(|id| Some(!id.is_some_and(|id| gone.contains(id))))
                 .collect();
             filter_record_batch(batch, &mask)
         };
-        let mut batches: Vec<RecordBatch> = self
-            .rows
+        self.rows
             .iter()
             .map(|batch| stays(batch)?.with_schema(schema.clone()))
             .collect::<Result<_, _>>()
-            .map_err(|error| unencodable(table, error))?;
-        batches.push(new.clone());
-        concat_batches(&schema, &batches).map_err(|error| unencodable(table, error))
+            .map_err(|error| unencodable(table, error))
     }
 }
 

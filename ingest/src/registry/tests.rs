@@ -56,7 +56,7 @@ impl TestLake {
     }
 
     async fn rows(&self, table: RegistryTable) -> RecordBatch {
-        let existing = Existing::open(&self.path(), table)
+        let existing = Existing::open(&self.path(), table.table())
             .await
             .expect("the table opens");
         let schema = table.table().schema();

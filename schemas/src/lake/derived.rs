@@ -243,3 +243,50 @@ pub(super) fn terminal_flags() -> Fields {
         measure("failures_avoidable"),
     ])
 }
+
+/// One row per intervention, its terminals before and after, and those they are compared with.
+pub(super) fn intervention_effects() -> Fields {
+    by_window(vec![
+        text("intervention_id", false),
+        text("kind", false),
+        text("target_kind", false),
+        text("target_ids", false),
+        timestamp("started_at", false),
+        number("before_from", DataType::Date32, false),
+        number("after_to", DataType::Date32, false),
+        count("treated_terminals"),
+        count("control_terminals"),
+        count("treated_attempts_before"),
+        count("treated_failures_before"),
+        count("treated_attempts_after"),
+        count("treated_failures_after"),
+        count("control_attempts_before"),
+        count("control_failures_before"),
+        count("control_attempts_after"),
+        count("control_failures_after"),
+        measure("estimate"),
+        measure("se"),
+        measure("low"),
+        measure("high"),
+        measure("p"),
+        measure("placebo_p"),
+        measure("failures_avoided"),
+        text("warnings", true),
+    ])
+}
+
+/// One row per target and action, ranked within the target.
+pub(super) fn actions() -> Fields {
+    by_window(vec![
+        text("target_kind", false),
+        text("target_id", false),
+        count("rank"),
+        text("action", false),
+        text("carrier_plmn", true),
+        text("suggested_plmn", true),
+        count("attempts"),
+        count("failures"),
+        measure("expected_failures_saved"),
+        text("reason", false),
+    ])
+}

@@ -1,0 +1,165 @@
+//! What would help each zone, terminal and merchant, ranked by the failures it should save.
+//!
+//! The causes the analysis gave the failures of the window decide what is advised; how much it should
+//! save is counted against what was measured beside it: another carrier in the same cells, the
+//! carrier's ordinary rate, the peers. Where nothing was measured that says so, it is null.
+
+mod facts;
+mod units;
+mod zones;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use schemas::interventions::{Action, TargetKind};
+use serde::Serialize;
+
+use super::Origin;
+use crate::analyze::AnalyzeError;
+use crate::session::LakeSession;
+use facts::{Evidence, Facts};
+
+/// Failures from which something is advised; fewer happen to anybody.
+const FEWEST_FAILURES: u64 = 5;
+/// Failures an action has to save, where that can be counted.
+const FEWEST_SAVED: f64 = 1.0;
+
+/// A row of `actions`.
+#[derive(Debug, Serialize)]
+pub(super) struct ActionRow {
+    target_kind: &'static str,
+    target_id: String,
+    rank: u64,
+    action: &'static str,
+    carrier_plmn: Option<String>,
+    suggested_plmn: Option<String>,
+    attempts: u64,
+    failures: u64,
+    expected_failures_saved: Option<f64>,
+    reason: String,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+/// One thing that would help a target.
+#[derive(Debug, Clone, PartialEq)]
+struct Advice {
+    action: Action,
+    carrier: Option<String>,
+    suggested: Option<String>,
+    attempts: u64,
+    failures: u64,
+    saved: Option<f64>,
+    reason: String,
+}
+
+impl Advice {
+    /// Whether it is worth a person's time.
+    fn is_worth_it(&self) -> bool {
+        self.failures >= FEWEST_FAILURES && self.saved.is_none_or(|saved| saved >= FEWEST_SAVED)
+    }
+
+    /// What saves more comes first, what cannot be counted last, the simpler of equals before.
+    fn order(&self, other: &Self) -> Ordering {
+        let saved = |advice: &Self| advice.saved.unwrap_or(-1.0);
+        let by_saved = saved(other).total_cmp(&saved(self));
+        by_saved
+            .then(self.action.cmp(&other.action))
+            .then_with(|| self.carrier.cmp(&other.carrier))
+    }
+}
+
+/// Advises on every target of the window that has something to be helped with.
+pub(super) async fn find(
+    lake: &LakeSession,
+    origin: &Origin,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<ActionRow>, AnalyzeError> {
+    let facts = Facts::read(lake, from, to).await?;
+    let evidence = facts::evidence(lake, from, to).await?;
+    let mut rows = Vec::new();
+    for zone in facts::zones(lake, to).await? {
+        let advice = zones::advise(&zone, &facts.cells);
+        rank(TargetKind::Zone, &zone.id, advice, origin, &mut rows);
+    }
+    let by = |id: fn(&Evidence) -> Option<&str>| {
+        let mut of_target: BTreeMap<&str, Vec<&Evidence>> = BTreeMap::new();
+        for one in &evidence {
+            if let Some(id) = id(one) {
+                of_target.entry(id).or_default().push(one);
+            }
+        }
+        of_target
+    };
+    for (terminal, evidence) in by(|one| Some(&one.terminal)) {
+        let advice = units::advise(&evidence, facts.attempts_of_terminal(terminal), &facts);
+        rank(TargetKind::Terminal, terminal, advice, origin, &mut rows);
+    }
+    for (merchant, evidence) in by(|one| one.merchant.as_deref()) {
+        let advice = units::advise(&evidence, facts.attempts_of_merchant(merchant), &facts);
+        rank(TargetKind::Merchant, merchant, advice, origin, &mut rows);
+    }
+    Ok(rows)
+}
+
+fn rank(
+    target: TargetKind,
+    id: &str,
+    mut advice: Vec<Advice>,
+    origin: &Origin,
+    rows: &mut Vec<ActionRow>,
+) {
+    advice.retain(Advice::is_worth_it);
+    advice.sort_by(Advice::order);
+    rows.extend((1..).zip(advice).map(|(rank, advice)| ActionRow {
+        target_kind: target.as_str(),
+        target_id: id.to_owned(),
+        rank,
+        action: advice.action.as_str(),
+        carrier_plmn: advice.carrier,
+        suggested_plmn: advice.suggested,
+        attempts: advice.attempts,
+        failures: advice.failures,
+        expected_failures_saved: advice.saved,
+        reason: advice.reason,
+        origin: origin.clone(),
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_saves_most_comes_first_and_what_cannot_be_counted_last() {
+        let advice = |action, saved| Advice {
+            action,
+            carrier: None,
+            suggested: None,
+            attempts: 100,
+            failures: 50,
+            saved,
+            reason: String::new(),
+        };
+        let mut all = [
+            advice(Action::OfferQr, None),
+            advice(Action::AskCarrier, Some(20.0)),
+            advice(Action::BoosterOrAntenna, Some(20.0)),
+            advice(Action::ChangeSim, Some(30.0)),
+        ];
+        all.sort_by(Advice::order);
+        let order = all.map(|one| one.action.as_str());
+        assert_eq!(
+            order,
+            [
+                "change_sim",
+                "booster_or_antenna",
+                "ask_carrier",
+                "offer_qr"
+            ]
+        );
+        assert!(!advice(Action::Replace, Some(0.4)).is_worth_it());
+    }
+}

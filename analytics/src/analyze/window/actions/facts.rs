@@ -1,0 +1,353 @@
+//! What the advice rests on: causes of failures, attempts, and what was measured in each cell.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use h3o::CellIndex;
+use schemas::lake::cell_from_i64;
+
+use crate::analyze::{AnalyzeError, columns};
+use crate::session::LakeSession;
+use crate::views;
+
+const CAUSES: &str = include_str!("../../../../sql/rollups/action_causes.sql");
+const ATTEMPTS: &str = include_str!("../../../../sql/rollups/action_attempts.sql");
+
+/// Attempts of a carrier in the same cells from which its rate there is worth advising on.
+const ADVICE_ATTEMPTS: u64 = 100;
+/// How many times a carrier has to be better.
+const BETTER_BY: f64 = 2.0;
+
+/// Failures among attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) attempts: u64,
+    pub(super) failures: u64,
+}
+
+impl Counts {
+    pub(super) fn rate(self) -> f64 {
+        self.failures as f64 / self.attempts.max(1) as f64
+    }
+
+    fn add(&mut self, other: Self) {
+        self.attempts += other.attempts;
+        self.failures += other.failures;
+    }
+
+    /// Failures beyond those at another rate.
+    pub(super) fn beyond(self, rate: f64) -> f64 {
+        (self.failures as f64 - self.attempts as f64 * rate).max(0.0)
+    }
+}
+
+/// Every carrier's counts in every cell of the window.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    by_cell: HashMap<CellIndex, Vec<(String, Counts)>>,
+    by_carrier: HashMap<String, Counts>,
+}
+
+impl Cells {
+    pub(super) fn add(&mut self, cell: CellIndex, plmn: &str, counts: Counts) {
+        self.by_cell
+            .entry(cell)
+            .or_default()
+            .push((plmn.to_owned(), counts));
+        self.by_carrier
+            .entry(plmn.to_owned())
+            .or_default()
+            .add(counts);
+    }
+
+    /// Returns a carrier's rate in all its cells.
+    pub(super) fn ordinary_rate(&self, plmn: &str) -> Option<f64> {
+        self.by_carrier.get(plmn).map(|counts| counts.rate())
+    }
+
+    /// Returns the best other carrier in these cells, if one is measured and clearly better there.
+    pub(super) fn better<'a>(
+        &'a self,
+        cells: &[CellIndex],
+        own: &[&str],
+        rate: f64,
+    ) -> Option<(&'a str, Counts)> {
+        let mut others: HashMap<&str, Counts> = HashMap::new();
+        for (plmn, counts) in cells
+            .iter()
+            .filter_map(|cell| self.by_cell.get(cell))
+            .flatten()
+        {
+            if !own.contains(&plmn.as_str()) {
+                others.entry(plmn).or_default().add(*counts);
+            }
+        }
+        let is_better = |(_, there): &(&str, Counts)| {
+            there.attempts >= ADVICE_ATTEMPTS && there.rate() * BETTER_BY <= rate
+        };
+        others.into_iter().filter(is_better).min_by(|one, other| {
+            let by_rate = one.1.rate().total_cmp(&other.1.rate());
+            by_rate.then(one.0.cmp(other.0))
+        })
+    }
+}
+
+/// What the window says of the fleet.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) cells: Cells,
+    /// Attempts by terminal, carrier and cell.
+    attempts: HashMap<String, Vec<(Option<String>, Option<CellIndex>, u64)>>,
+    by_merchant: HashMap<String, u64>,
+    /// Failures a flagged terminal has beyond its peers.
+    pub(super) avoidable: HashMap<String, f64>,
+    /// Odds ratio of flagged models, by model and firmware.
+    pub(super) odds_ratios: HashMap<String, f64>,
+}
+
+impl Facts {
+    pub(super) async fn read(
+        lake: &LakeSession,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<Self, AnalyzeError> {
+        let mut facts = Self::default();
+        facts.read_cells(lake, to).await?;
+        facts.read_attempts(lake, from, to).await?;
+        let terminals = format!(
+            "select terminal_id as name, failures_avoidable as number from lake.terminal_flags \
+             where flagged and window_to = date '{to}'"
+        );
+        facts.avoidable = numbers(lake, &terminals).await?;
+        let models = format!(
+            "select model || ' ' || coalesce(firmware, '?') as name, odds_ratio as number \
+             from lake.device_models where flagged and window_to = date '{to}'"
+        );
+        facts.odds_ratios = numbers(lake, &models).await?;
+        Ok(facts)
+    }
+
+    async fn read_cells(&mut self, lake: &LakeSession, to: NaiveDate) -> Result<(), AnalyzeError> {
+        let sql = format!(
+            "select cell_r8, carrier_plmn, attempts, failures from lake.cells \
+             where window_to = date '{to}'"
+        );
+        for batch in &lake.collect(&sql).await?.batches {
+            let cells = columns::optional_integers(batch, "cell_r8")?;
+            let carriers = columns::texts(batch, "carrier_plmn")?;
+            let attempts = columns::counts(batch, "attempts")?;
+            let failures = columns::counts(batch, "failures")?;
+            for row in 0..batch.num_rows() {
+                let counts = Counts {
+                    attempts: attempts[row],
+                    failures: failures[row],
+                };
+                if let Some(cell) = cells[row].and_then(cell_from_i64) {
+                    self.cells.add(cell, carriers.value(row), counts);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_attempts(
+        &mut self,
+        lake: &LakeSession,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<(), AnalyzeError> {
+        for batch in &lake.collect(&dated(ATTEMPTS, from, to)).await?.batches {
+            let terminals = columns::texts(batch, "terminal_id")?;
+            let merchants = columns::texts(batch, "merchant_id")?;
+            let carriers = columns::texts(batch, "carrier_plmn")?;
+            let cells = columns::optional_integers(batch, "cell_r8")?;
+            let attempts = columns::counts(batch, "attempts")?;
+            for row in 0..batch.num_rows() {
+                self.add_attempts(
+                    terminals.value(row),
+                    columns::text(&merchants, row),
+                    columns::text(&carriers, row),
+                    cells[row].and_then(cell_from_i64),
+                    attempts[row],
+                );
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_attempts(
+        &mut self,
+        terminal: &str,
+        merchant: Option<&str>,
+        carrier: Option<&str>,
+        cell: Option<CellIndex>,
+        attempts: u64,
+    ) {
+        let of_terminal = self.attempts.entry(terminal.to_owned()).or_default();
+        of_terminal.push((carrier.map(str::to_owned), cell, attempts));
+        if let Some(merchant) = merchant {
+            *self.by_merchant.entry(merchant.to_owned()).or_default() += attempts;
+        }
+    }
+
+    pub(super) fn attempts_of_terminal(&self, terminal: &str) -> u64 {
+        let places = self.attempts.get(terminal).into_iter().flatten();
+        places.map(|(_, _, attempts)| attempts).sum()
+    }
+
+    pub(super) fn attempts_of_merchant(&self, merchant: &str) -> u64 {
+        self.by_merchant.get(merchant).copied().unwrap_or(0)
+    }
+
+    /// Returns what a terminal tried over a carrier in a cell.
+    pub(super) fn attempts_at(&self, terminal: &str, carrier: &str, cell: CellIndex) -> u64 {
+        let places = self.attempts.get(terminal).into_iter().flatten();
+        let there = places
+            .filter(|(plmn, place, _)| plmn.as_deref() == Some(carrier) && *place == Some(cell));
+        there.map(|(_, _, attempts)| attempts).sum()
+    }
+}
+
+async fn numbers(lake: &LakeSession, sql: &str) -> Result<HashMap<String, f64>, AnalyzeError> {
+    let mut found = HashMap::new();
+    for batch in &lake.collect(sql).await?.batches {
+        let names = columns::texts(batch, "name")?;
+        let numbers = columns::numbers(batch, "number")?;
+        let rows = names.iter().flatten().zip(numbers);
+        found.extend(rows.filter_map(|(name, number)| Some((name.to_owned(), number?))));
+    }
+    Ok(found)
+}
+
+/// What the causes of failures call for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Remedy {
+    Outage,
+    Line,
+    Terminal,
+    Model,
+    Signal,
+    Wiring,
+    Region,
+    Geofence,
+    Configuration,
+}
+
+impl Remedy {
+    /// Reads a word of the statement.
+    fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "outage" => Self::Outage,
+            "line" => Self::Line,
+            "terminal" => Self::Terminal,
+            "model" => Self::Model,
+            "signal" => Self::Signal,
+            "wiring" => Self::Wiring,
+            "region" => Self::Region,
+            "geofence" => Self::Geofence,
+            "configuration" => Self::Configuration,
+            _ => return None,
+        })
+    }
+}
+
+/// Failures of a terminal at a place that call for the same.
+#[derive(Debug, Clone)]
+pub(super) struct Evidence {
+    pub(super) remedy: Remedy,
+    pub(super) terminal: String,
+    pub(super) merchant: Option<String>,
+    pub(super) carrier: Option<String>,
+    pub(super) cell: Option<CellIndex>,
+    pub(super) device: String,
+    pub(super) failures: u64,
+}
+
+/// Reads what the failures of the window call for.
+pub(super) async fn evidence(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<Evidence>, AnalyzeError> {
+    let sql = dated(CAUSES, from, to).replace("{failures}", &views::failures_of_window(to));
+    let answer = lake.collect(&sql).await?;
+    let mut evidence = Vec::with_capacity(answer.rows());
+    for batch in &answer.batches {
+        let text = |name: &str| columns::texts(batch, name);
+        let (remedies, terminals, merchants) =
+            (text("remedy")?, text("terminal_id")?, text("merchant_id")?);
+        let (carriers, devices) = (text("carrier_plmn")?, text("device")?);
+        let cells = columns::optional_integers(batch, "cell_r8")?;
+        let failures = columns::counts(batch, "failures")?;
+        for row in 0..batch.num_rows() {
+            let Some(remedy) = Remedy::of(remedies.value(row)) else {
+                continue;
+            };
+            evidence.push(Evidence {
+                remedy,
+                terminal: terminals.value(row).to_owned(),
+                merchant: columns::text(&merchants, row).map(str::to_owned),
+                carrier: columns::text(&carriers, row).map(str::to_owned),
+                cell: cells[row].and_then(cell_from_i64),
+                device: devices.value(row).to_owned(),
+                failures: failures[row],
+            });
+        }
+    }
+    Ok(evidence)
+}
+
+/// A zone of the window.
+#[derive(Debug, Clone)]
+pub(super) struct ZoneFacts {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) carrier: Option<String>,
+    pub(super) carriers: String,
+    pub(super) cells: Vec<CellIndex>,
+    pub(super) counts: Counts,
+    pub(super) baseline_rate: f64,
+}
+
+/// Reads the zones of the window that are zones still.
+pub(super) async fn zones(
+    lake: &LakeSession,
+    to: NaiveDate,
+) -> Result<Vec<ZoneFacts>, AnalyzeError> {
+    let mut zones = Vec::new();
+    for table in ["weak_zones", "failure_zones"] {
+        let sql = format!(
+            "select zone_id, kind, carrier_plmn, carriers, cells_r8, attempts, failures, baseline_rate \
+             from lake.{table} where window_to = date '{to}' and state <> 'resolved' order by zone_id"
+        );
+        for batch in &lake.collect(&sql).await?.batches {
+            let text = |name: &str| columns::texts(batch, name);
+            let (ids, kinds, carrier) = (text("zone_id")?, text("kind")?, text("carrier_plmn")?);
+            let (carriers, cells) = (text("carriers")?, text("cells_r8")?);
+            let attempts = columns::counts(batch, "attempts")?;
+            let failures = columns::counts(batch, "failures")?;
+            let baseline = columns::numbers(batch, "baseline_rate")?;
+            for row in 0..batch.num_rows() {
+                let listed = cells.value(row).split(';');
+                zones.push(ZoneFacts {
+                    id: ids.value(row).to_owned(),
+                    kind: kinds.value(row).to_owned(),
+                    carrier: columns::text(&carrier, row).map(str::to_owned),
+                    carriers: carriers.value(row).to_owned(),
+                    cells: listed.filter_map(|cell| cell.parse().ok()).collect(),
+                    counts: Counts {
+                        attempts: attempts[row],
+                        failures: failures[row],
+                    },
+                    baseline_rate: baseline[row].unwrap_or(0.0),
+                });
+            }
+        }
+    }
+    Ok(zones)
+}
+
+fn dated(sql: &str, from: NaiveDate, to: NaiveDate) -> String {
+    sql.replace("{from}", &from.to_string())
+        .replace("{to}", &to.to_string())
+}

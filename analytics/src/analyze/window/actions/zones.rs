@@ -1,0 +1,114 @@
+//! Advice on zones: pure, from their counts and the other carriers' in the same cells.
+
+use schemas::interventions::Action;
+
+use super::Advice;
+use super::facts::{Cells, ZoneFacts};
+
+/// Says what would help a zone.
+pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
+    let counts = zone.counts;
+    let (attempts, failures) = (counts.attempts, counts.failures);
+    let advice = |action, saved, reason| Advice {
+        action,
+        carrier: zone.carrier.clone(),
+        suggested: None,
+        attempts,
+        failures,
+        saved,
+        reason,
+    };
+    let beyond = counts.beyond(zone.baseline_rate);
+    let usual = format!(
+        "{failures} of {attempts} attempts fail here, {:.0} at the usual rate",
+        attempts as f64 * zone.baseline_rate
+    );
+    if zone.kind == "failure_zone" {
+        let reason = format!("{usual}; the signal is good: look at wiring, power and set-up");
+        return vec![advice(Action::CorrectConfiguration, Some(beyond), reason)];
+    }
+    let mut all = Vec::new();
+    let own: Vec<&str> = zone.carriers.split(';').collect();
+    if let Some((plmn, there)) = cells.better(&zone.cells, &own, counts.rate()) {
+        let reason = format!(
+            "{failures} of {attempts} attempts fail on {}; on {plmn} in the same cells {} of {}",
+            zone.carriers, there.failures, there.attempts
+        );
+        all.push(Advice {
+            suggested: Some(plmn.to_owned()),
+            ..advice(Action::ChangeSim, Some(counts.beyond(there.rate())), reason)
+        });
+    }
+    all.push(advice(
+        Action::BoosterOrAntenna,
+        Some(beyond),
+        format!("{usual}; at most what lies between is saved"),
+    ));
+    all.push(advice(
+        Action::AskCarrier,
+        Some(beyond),
+        format!("{usual}; the signal of {} is weak", zone.carriers),
+    ));
+    all.push(advice(
+        Action::OfferQr,
+        None,
+        format!("{failures} of {attempts} attempts fail here; how many customers would pay by their own phones is not known"),
+    ));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::Counts;
+    use super::*;
+
+    fn zone(kind: &str) -> (ZoneFacts, Cells) {
+        let cell: h3o::CellIndex = "881f1d4887fffff".parse().expect("a cell");
+        let mut cells = Cells::default();
+        for (plmn, attempts, failures) in [("a", 1000, 300), ("b", 200, 2), ("c", 99, 0)] {
+            cells.add(cell, plmn, Counts { attempts, failures });
+        }
+        let zone = ZoneFacts {
+            id: "z".into(),
+            kind: kind.into(),
+            carrier: Some("a".into()),
+            carriers: "a".into(),
+            cells: vec![cell],
+            counts: Counts {
+                attempts: 1000,
+                failures: 300,
+            },
+            baseline_rate: 0.05,
+        };
+        (zone, cells)
+    }
+
+    #[test]
+    fn a_sim_is_advised_of_the_carrier_that_was_measured_better_with_attempts_enough() {
+        let (zone, cells) = zone("weak_zone");
+        let advice = advise(&zone, &cells);
+        assert_eq!(advice[0].action, Action::ChangeSim);
+        assert_eq!(advice[0].suggested.as_deref(), Some("b"));
+        assert_eq!(advice[0].saved, Some(290.0));
+        assert_eq!(
+            advice[0].reason,
+            "300 of 1000 attempts fail on a; on b in the same cells 2 of 200"
+        );
+        let not_spot = ZoneFacts {
+            carriers: "a;b".into(),
+            carrier: None,
+            ..zone
+        };
+        let advice = advise(&not_spot, &cells);
+        assert!(advice.iter().all(|one| one.action != Action::ChangeSim));
+        assert_eq!(advice[0].saved, Some(250.0));
+    }
+
+    #[test]
+    fn good_signal_is_not_the_carriers_problem() {
+        let (zone, cells) = zone("failure_zone");
+        let advice = advise(&zone, &cells);
+        let actions: Vec<Action> = advice.iter().map(|one| one.action).collect();
+        assert_eq!(actions, [Action::CorrectConfiguration]);
+    }
+}
