@@ -1,6 +1,9 @@
 //! Kafka: the only place that knows the client, its callbacks and its offsets.
 
+mod client;
 pub(crate) mod consumer;
 pub(crate) mod engine;
 mod flush_topic;
+mod positions;
+mod rebalance;
 mod window;
