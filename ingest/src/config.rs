@@ -357,10 +357,6 @@ impl IngestConfig {
             "flush.stop_deadline: must be below 300s",
         );
         check(
-            self.flush.max_size <= ByteSize::gib(1),
-            "flush.max_size: must be at most 1 GiB",
-        );
-        check(
             self.flush.revoke_deadline < MAX_POLL_INTERVAL / 2,
             "flush.revoke_deadline: must be below 150s, or Kafka takes the partitions away",
         );

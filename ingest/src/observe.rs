@@ -65,6 +65,9 @@ impl Consumed {
 /// A loop that has not turned for this long is dead: Kafka has given its partitions to others.
 const DEAD_AFTER: Duration = Duration::from_secs(310);
 
+/// Buckets of durations, s.
+const SECONDS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
 /// Serves `/metrics`, `/livez` and `/readyz` until the returned task is aborted.
 ///
 /// `ready_within` is the longest turn of the loop of an ingester that keeps up.
@@ -77,7 +80,10 @@ pub(crate) async fn serve(
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|source| IngestError::Listen { address, source })?;
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .expect("there are buckets")
+        .build_recorder();
     let handle: PrometheusHandle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("another metrics recorder is installed, /metrics stays empty");

@@ -1,5 +1,6 @@
 //! Kafka: the only place that knows the client, its callbacks and its offsets.
 
+mod arena;
 mod client;
 pub(crate) mod consumer;
 pub(crate) mod engine;

@@ -51,6 +51,8 @@ impl Engine {
         clock: Clock,
         runtime: Handle,
     ) -> Self {
+        let budget = config.memory.limit.as_u64() as f64;
+        metrics::gauge!("notspot_ingest_memory_budget_bytes").set(budget);
         let topics = config.topics.iter();
         let consumed = topics
             .map(|(name, topic)| (EventKind::from(*name), Consumed::of(&topic.name)))

@@ -1,7 +1,8 @@
 //! The messages of one partition between two commits.
 
-use std::ops::Range;
 use std::time::Instant;
+
+use super::arena::{Arena, Place};
 
 /// One message: its place, and where its key and payload lie in the window's arena.
 #[derive(Debug, Clone)]
@@ -9,8 +10,8 @@ pub(crate) struct Message {
     pub(crate) offset: i64,
     /// Kafka's timestamp, ms since the epoch.
     pub(crate) time_ms: Option<i64>,
-    key: Option<Range<u32>>,
-    payload: Range<u32>,
+    key: Option<Place>,
+    payload: Place,
 }
 
 /// A message as it comes from the client.
@@ -48,7 +49,7 @@ pub(crate) struct Window {
     /// Time of the message before `start` by the lake, until that message was seen again.
     unproved_ms: Option<i64>,
     messages: Vec<Message>,
-    arena: Vec<u8>,
+    arena: Arena,
 }
 
 impl Window {
@@ -104,8 +105,8 @@ impl Window {
             self.tombstones += 1;
             return Ok(true);
         };
-        let key = arrived.key.map(|key| self.store(key));
-        let payload = self.store(payload);
+        let key = arrived.key.map(|key| self.arena.store(key));
+        let payload = self.arena.store(payload);
         self.messages.push(Message {
             offset: arrived.offset,
             time_ms: arrived.time_ms,
@@ -113,13 +114,6 @@ impl Window {
             payload,
         });
         Ok(true)
-    }
-
-    fn store(&mut self, bytes: &[u8]) -> Range<u32> {
-        let end = |length: usize| u32::try_from(length).expect("settings bound windows to 1 GiB");
-        let from = end(self.arena.len());
-        self.arena.extend_from_slice(bytes);
-        from..end(self.arena.len())
     }
 
     /// Whether there is something to commit.
@@ -130,7 +124,7 @@ impl Window {
     /// Memory held, bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let messages = self.messages.capacity() * size_of::<Message>();
-        (self.arena.capacity() + messages) as u64
+        (self.arena.bytes() + messages) as u64
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -139,10 +133,9 @@ impl Window {
 
     /// Returns every message with its key and payload.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (&Message, Option<&[u8]>, &[u8])> {
-        let bytes = |range: &Range<u32>| &self.arena[range.start as usize..range.end as usize];
-        self.messages.iter().map(move |message| {
-            let key = message.key.as_ref().map(bytes);
-            (message, key, bytes(&message.payload))
+        self.messages.iter().map(|message| {
+            let key = message.key.map(|key| self.arena.get(key));
+            (message, key, self.arena.get(message.payload))
         })
     }
 
