@@ -6,5 +6,6 @@ pub(crate) mod consumer;
 pub(crate) mod engine;
 mod flush_topic;
 mod positions;
+mod quarantine;
 mod rebalance;
 mod window;

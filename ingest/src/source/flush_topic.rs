@@ -1,22 +1,19 @@
 //! One topic's windows to one commit: decode, check, quarantine first, then rows with positions.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use arrow::array::{
-    ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::max;
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use futures::{StreamExt, TryStreamExt};
+use schemas::EventKind;
 use schemas::quarantine::Reason;
-use schemas::{EventKind, Table};
 
 use super::engine::{Engine, Partition};
+use super::quarantine::{in_quarantine, quarantine_rows};
 use super::window::Window;
 use crate::config::Encoding;
 use crate::decode::{self, Decoded, Refused};
@@ -28,10 +25,10 @@ use crate::sink::{order, parquet};
 use crate::validate::{self, Checked, Origin, Rules};
 
 /// One message of a flush.
-struct Taken<'a> {
-    origin: Origin,
-    key: Option<&'a [u8]>,
-    payload: &'a [u8],
+pub(super) struct Taken<'a> {
+    pub(super) origin: Origin,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) payload: &'a [u8],
 }
 
 /// Rows ready for the table, as they were decoded, and the messages refused on the way.
@@ -88,10 +85,7 @@ impl Engine {
         }
         let accepted = self.accept(kind, &taken, now)?;
         let refused = quarantine_rows(&self.topic(kind).name, &taken, &accepted.refused, now)
-            .map_err(|source| IngestError::Columns {
-                table: Table::Quarantine,
-                source,
-            })?;
+            .map_err(in_quarantine)?;
         let advances: Vec<Advance> = partitions.iter().map(|p| self.advance(*p)).collect();
         drop(taken);
         stage("decode", started);
@@ -99,7 +93,7 @@ impl Engine {
             metrics::counter!("notspot_ingest_dead_letters_total", "reason" => refusal.reason.as_str())
                 .increment(1);
         }
-        let quarantined = self.commit_quarantine(partitions, refused, now).await?;
+        let quarantined = self.commit_quarantine(partitions, &refused, now).await?;
         let outcome = self
             .commit_facts(kind, &accepted.rows, &advances, now)
             .await?;
@@ -207,67 +201,6 @@ impl Engine {
         Ok(outcome)
     }
 
-    /// Commits refused messages under the quarantine's own positions, which never go down: a
-    /// replay that cuts its batches elsewhere adds nothing twice.
-    async fn commit_quarantine(
-        &mut self,
-        partitions: &[Partition],
-        refused: Vec<(Place, RecordBatch)>,
-        now: DateTime<Utc>,
-    ) -> Result<usize, IngestError> {
-        if refused.is_empty() {
-            return Ok(0);
-        }
-        let mut quarantined = 0;
-        // A conflict here is another partition's ingester or our own replay: read and try again.
-        for _ in 0..QUARANTINE_ATTEMPTS {
-            self.quarantine.refresh().await?;
-            let mut advances = Vec::new();
-            let mut batches = Vec::new();
-            for partition in partitions {
-                let app_id = self.app_id(*partition);
-                let end = self.windows[partition].next;
-                let position = self.quarantine.position(&app_id).await?;
-                let new = |offset: i64| position.is_none_or(|position| offset >= position);
-                let before = batches.len();
-                for ((of, offset), row) in &refused {
-                    if *of == partition.1 && new(*offset) {
-                        batches.push(row.clone());
-                    }
-                }
-                if batches.len() > before {
-                    let start = position.unwrap_or(self.windows[partition].start);
-                    advances.push(Advance {
-                        app_id,
-                        start,
-                        end,
-                        last_time_ms: None,
-                        skipped: Skipped::default(),
-                    });
-                }
-            }
-            if batches.is_empty() {
-                return Ok(quarantined);
-            }
-            let columns = |source| IngestError::Columns {
-                table: Table::Quarantine,
-                source,
-            };
-            let rows = arrow::compute::concat_batches(&Table::Quarantine.schema(), &batches)
-                .map_err(columns)?;
-            let sorted = parquet::sort(Table::Quarantine, &rows).map_err(columns)?;
-            let adds = parquet::write(&self.quarantine, &sorted).await?;
-            quarantined = rows.num_rows();
-            let now_ms = now.timestamp_millis();
-            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await?
-                == Outcome::Committed
-            {
-                return Ok(quarantined);
-            }
-        }
-        Err(IngestError::Worker("the quarantine's positions keep moving: is another ingester of the same group and partitions running?".into()))
-    }
-
     fn settle(
         &mut self,
         partitions: &[Partition],
@@ -371,57 +304,3 @@ fn freshness(rows: &[RecordBatch], now: DateTime<Utc>) {
 const FILES_AT_ONCE: usize = 8;
 /// Messages decoded at once: bounds the work thrown away when one is bad.
 const CHUNK_MESSAGES: usize = 8192;
-/// Commits of the quarantine tried before the ingester stops.
-const QUARANTINE_ATTEMPTS: u32 = 8;
-
-/// Partition and offset of a refused message.
-type Place = (i32, i64);
-
-/// Returns one single-row batch a refused message, with where it came from.
-fn quarantine_rows(
-    topic: &str,
-    taken: &[Taken<'_>],
-    refused: &[Refused],
-    now: DateTime<Utc>,
-) -> Result<Vec<(Place, RecordBatch)>, arrow::error::ArrowError> {
-    let row = |refused: &Refused| {
-        let taken = &taken[refused.message];
-        let Origin {
-            partition,
-            offset,
-            time_ms,
-        } = taken.origin;
-        let masked = schemas::card_data::mask_pans(taken.payload);
-        let changed = matches!(masked, std::borrow::Cow::Owned(_));
-        let key = taken
-            .key
-            .map(|key| String::from_utf8_lossy(&schemas::card_data::mask_pans(key)).into_owned());
-        let stored = (refused.reason != Reason::Oversize).then_some(&*masked);
-        let schema_id = decode::schema_id_of(taken.payload).and_then(|id| i32::try_from(id).ok());
-        let time =
-            |us: Option<i64>| TimestampMicrosecondArray::from(vec![us]).with_timezone(schemas::UTC);
-        let day =
-            i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
-        let size = i64::try_from(taken.payload.len()).expect("payloads fit memory");
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from(vec![topic])),
-            Arc::new(Int32Array::from(vec![partition])),
-            Arc::new(Int64Array::from(vec![offset])),
-            Arc::new(time(time_ms.map(|ms| ms * 1000))),
-            Arc::new(StringArray::from(vec![key])),
-            Arc::new(StringArray::from(vec![refused.reason.as_str()])),
-            Arc::new(StringArray::from(vec![refused.detail.as_str()])),
-            Arc::new(Int32Array::from(vec![schema_id])),
-            Arc::new(BinaryArray::from_opt_vec(vec![stored])),
-            Arc::new(Int64Array::from(vec![size])),
-            Arc::new(BooleanArray::from(vec![changed])),
-            Arc::new(time(Some(now.timestamp_micros()))),
-            Arc::new(Date32Array::from(vec![day])),
-        ];
-        Ok((
-            (partition, offset),
-            RecordBatch::try_new(Table::Quarantine.schema(), columns)?,
-        ))
-    };
-    refused.iter().map(row).collect()
-}

@@ -280,6 +280,17 @@ fn values_arrive_as_sent_and_lie_in_their_partition() {
 }
 
 #[test]
+fn a_topic_of_nothing_but_poison_is_quarantined_as_it_came() {
+    let case = Case::new(2);
+    let poison = |n: i32| Message::new("T", format!("{{\"poison\": {n}")).to_partition(n % 2);
+    let mut produced = case.produce(&(0..20_000).map(poison).collect::<Vec<_>>());
+    let summary = case.ingest().expect("read to the end");
+    assert_eq!((summary.rows, summary.quarantined), (0, 20_000));
+    produced.sort();
+    assert_eq!(case.offsets(Table::Quarantine, "kafka_partition"), produced);
+}
+
+#[test]
 fn nothing_new_means_no_new_commit() {
     let case = Case::new(1);
     case.produce(&[heartbeat("T1", 1)]);
