@@ -1,7 +1,9 @@
 //! Bytes of many messages in few allocations, which never move and never take twice their size.
 
-/// Small enough that the last block of each of hundreds of partitions does not count, large enough
-/// that hundreds of messages share one.
+/// A partition with a few messages holds little: what is held decides when a flush is due.
+const FIRST_BLOCK_BYTES: usize = 2 * 1024;
+/// Blocks double up to here: small enough that the last ones of hundreds of partitions do not
+/// count, large enough that hundreds of messages share one.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Where bytes lie in an arena.
@@ -26,7 +28,8 @@ impl Arena {
             .last()
             .map_or(0, |block| block.capacity() - block.len());
         if room < bytes.len() || self.blocks.is_empty() {
-            let block = Vec::with_capacity(bytes.len().max(BLOCK_BYTES));
+            let usual = self.bytes.clamp(FIRST_BLOCK_BYTES, BLOCK_BYTES);
+            let block = Vec::with_capacity(bytes.len().max(usual));
             self.bytes += block.capacity();
             self.blocks.push(block);
         }
@@ -71,5 +74,15 @@ mod tests {
         }
         let used: usize = sizes.iter().sum();
         assert!(arena.bytes() >= used && arena.bytes() < used + sizes.len() * BLOCK_BYTES);
+    }
+
+    #[test]
+    fn what_is_held_is_at_most_about_twice_what_is_stored() {
+        let mut arena = Arena::default();
+        for stored in 1..2_000 {
+            arena.store(&[0; 100]);
+            let bound = (stored * 100 * 2 + 4_096).min(stored * 110 + 2 * BLOCK_BYTES);
+            assert!(arena.bytes() <= bound, "{} for {stored}", arena.bytes());
+        }
     }
 }
