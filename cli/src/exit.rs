@@ -113,6 +113,7 @@ fn ingest_cause(error: &IngestError) -> Option<Exit> {
     match error {
         IngestError::Config(_) | IngestError::Listen { .. } => Some(Exit::Usage),
         IngestError::BrokerUnreachable { .. }
+        | IngestError::Denied { .. }
         | IngestError::TopicMissing { .. }
         | IngestError::RegistryUnreachable { .. } => Some(Exit::Unreachable),
         IngestError::Table(_) => Some(Exit::Lake),

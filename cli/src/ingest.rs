@@ -55,6 +55,9 @@ pub struct IngestArgs {
     /// Stop when everything that was there at the start is in the lake
     #[arg(long)]
     until_end: bool,
+    /// Read on behind messages that Kafka deleted before they were read, recording them as lost
+    #[arg(long)]
+    allow_gap: bool,
     /// Any setting by its dotted name, such as http.listen=127.0.0.1:9500
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = property)]
     set: Vec<(String, String)>,
@@ -97,6 +100,7 @@ impl IngestArgs {
         set("group", self.group.clone());
         set("schema_registry.url", self.schema_registry.clone());
         set("until_end", self.until_end.then(|| "true".into()));
+        set("allow_gap", self.allow_gap.then(|| "true".into()));
         for topic in ["heartbeat", "signal", "decline"] {
             let key = format!("topics.{topic}.encoding");
             set(&key, self.encoding.map(|encoding| encoding.to_string()));

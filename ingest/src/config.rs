@@ -1,6 +1,9 @@
 //! The ingester's settings: a TOML file, `NOTSPOT_INGEST__SECTION__KEY` variables and flags, in
 //! that order, the later winning. Unknown keys are refused and every fault is told at once.
 
+mod memory;
+pub(crate) mod secret;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,13 +16,16 @@ use figment::value::{Dict, Value};
 use schemas::EventKind;
 use serde::{Deserialize, Serialize};
 
+pub use memory::MemoryConfig;
+pub use secret::Secret;
+
 use crate::flush::Limits;
 
 /// Prefix of the environment variables that override the file.
 pub const ENVIRONMENT_PREFIX: &str = "NOTSPOT_INGEST__";
 
 /// Settings of `notspot ingest`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngestConfig {
     /// Folder of the lake.
@@ -36,12 +42,16 @@ pub struct IngestConfig {
     pub schema_registry: RegistryConfig,
     /// When buffered messages are written.
     pub flush: FlushConfig,
+    /// How much memory may be used.
+    pub memory: MemoryConfig,
     /// What is refused.
     pub validation: ValidationConfig,
     /// Metrics and health.
     pub http: HttpConfig,
     /// Resolution of `partition_cell` for a lake that does not exist yet, 0 to 4.
     pub partition_resolution: u8,
+    /// Reads on behind offsets that are gone from Kafka, recording them as lost, instead of stopping.
+    pub allow_gap: bool,
     /// Stops when everything that was there at the start has been committed.
     pub until_end: bool,
 }
@@ -67,7 +77,7 @@ impl From<EventName> for EventKind {
 }
 
 /// Connection to Kafka.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
     /// `host:port`, several separated by commas.
@@ -81,7 +91,7 @@ pub struct KafkaConfig {
     /// File that holds the SASL password.
     pub sasl_password_file: Option<String>,
     /// The SASL password itself; meant for the environment, never for the file.
-    pub sasl_password: Option<String>,
+    pub sasl_password: Option<Secret>,
     /// PEM file of the authority that signed the brokers' certificates.
     pub tls_ca_file: Option<String>,
     /// PEM file of the client's certificate.
@@ -91,7 +101,7 @@ pub struct KafkaConfig {
     /// Longest wait for the broker's first answer.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Bound of the client's own queue of fetched messages.
+    /// Bound of the client's own queue of fetched messages; one answer of a broker may exceed it.
     pub queue_limit: ByteSize,
     /// Further librdkafka properties; those the protocol depends on are refused.
     pub properties: BTreeMap<String, String>,
@@ -165,6 +175,9 @@ pub struct FlushConfig {
     /// Longest time a stop may take.
     #[serde(with = "humantime_serde")]
     pub stop_deadline: Duration,
+    /// Longest time a partition that is taken away may hold up the others of the group.
+    #[serde(with = "humantime_serde")]
+    pub revoke_deadline: Duration,
 }
 
 /// What is refused.
@@ -212,6 +225,10 @@ impl Default for IngestConfig {
                 max_size: ByteSize::mib(64),
                 max_age: Duration::from_secs(60),
                 stop_deadline: Duration::from_secs(30),
+                revoke_deadline: Duration::from_secs(20),
+            },
+            memory: MemoryConfig {
+                limit: ByteSize::mib(512),
             },
             validation: ValidationConfig {
                 max_message_size: ByteSize::kib(64),
@@ -223,6 +240,7 @@ impl Default for IngestConfig {
                 listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             },
             partition_resolution: schemas::lake::DEFAULT_PARTITION_RESOLUTION.into(),
+            allow_gap: false,
             until_end: false,
         }
     }
@@ -241,7 +259,7 @@ impl Default for KafkaConfig {
             tls_certificate_file: None,
             tls_key_file: None,
             connect_timeout: Duration::from_secs(10),
-            queue_limit: ByteSize::mib(64),
+            queue_limit: ByteSize::mib(32),
             properties: BTreeMap::new(),
         }
     }
@@ -339,9 +357,14 @@ impl IngestConfig {
             "flush.stop_deadline: must be below 300s",
         );
         check(
+            self.flush.revoke_deadline < MAX_POLL_INTERVAL / 2,
+            "flush.revoke_deadline: must be below 150s, or Kafka takes the partitions away",
+        );
+        check(
             self.validation.max_message_size <= ByteSize::mib(8),
             "validation.max_message_size: must be at most 8 MiB",
         );
+        faults.extend(self.memory_fault());
         faults.extend(self.kafka.faults());
         faults
     }
@@ -349,22 +372,25 @@ impl IngestConfig {
     /// Returns the settings as TOML with every secret replaced.
     pub fn redacted_toml(&self) -> String {
         let mut shown = self.clone();
-        if shown.kafka.sasl_password.is_some() {
-            shown.kafka.sasl_password = Some("<redacted>".into());
-        }
-        for (key, value) in &mut shown.kafka.properties {
-            if key.contains("password") || key.contains("secret") {
-                *value = "<redacted>".into();
-            }
-        }
+        shown.kafka = shown.kafka.redacted();
+        shown.lake = secret::without_password(&shown.lake);
+        let url = shown.schema_registry.url.as_deref();
+        shown.schema_registry.url = url.map(secret::without_password);
         toml::to_string(&shown).expect("settings are plain TOML values")
     }
 
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             max_bytes: self.flush.max_size.as_u64(),
+            max_rows: self.rows_at_once(),
             max_age: self.flush.max_age,
         }
+    }
+}
+
+impl std::fmt::Debug for IngestConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.redacted_toml())
     }
 }
 
@@ -372,15 +398,19 @@ impl IngestConfig {
 pub(crate) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Properties the commit protocol depends on.
-const RESERVED_PROPERTIES: [&str; 8] = [
+const RESERVED_PROPERTIES: [&str; 12] = [
     "auto.offset.reset",
     "bootstrap.servers",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.partition.eof",
+    "fetch.max.bytes",
     "group.id",
+    "group.protocol",
     "isolation.level",
+    "max.poll.interval.ms",
     "partition.assignment.strategy",
+    "queued.max.messages.kbytes",
 ];
 
 impl KafkaConfig {
@@ -424,12 +454,30 @@ impl KafkaConfig {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn password(&self) -> std::io::Result<Option<String>> {
+    pub fn password(&self) -> std::io::Result<Option<Secret>> {
         match (&self.sasl_password, &self.sasl_password_file) {
             (Some(password), _) => Ok(Some(password.clone())),
-            (None, Some(file)) => Ok(Some(std::fs::read_to_string(file)?.trim_end().to_owned())),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file)?;
+                Ok(Some(Secret::new(text.trim_end())))
+            }
             (None, None) => Ok(None),
         }
+    }
+
+    fn redacted(mut self) -> Self {
+        let secrets = self.properties.iter_mut();
+        for (_, value) in secrets.filter(|(key, _)| secret::is_secret(key)) {
+            *value = secret::REDACTED.into();
+        }
+        self
+    }
+}
+
+impl std::fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = toml::to_string(&self.clone().redacted());
+        f.write_str(&shown.expect("settings are plain TOML values"))
     }
 }
 
@@ -543,7 +591,7 @@ mod tests {
         ]);
         let config = config.expect("valid settings");
         assert_eq!((config.group.as_str(), config.epoch), ("2026", 3));
-        assert_eq!(config.kafka.sasl_password.as_deref(), Some("123456"));
+        assert_eq!(config.kafka.sasl_password, Some(Secret::new("123456")));
         assert!(config.until_end);
         assert_eq!(config.kafka.properties["session.timeout.ms"], "6000");
     }
@@ -580,12 +628,21 @@ mod tests {
     }
 
     #[test]
-    fn a_password_never_shows() {
-        let config = load(&[("kafka.sasl_password", "hunter2secret")]).expect("valid settings");
-        let shown = config.redacted_toml();
-        assert!(
-            !shown.contains("hunter2secret") && shown.contains("<redacted>"),
-            "{shown}"
-        );
+    fn a_secret_never_shows() {
+        let config = load(&[
+            ("kafka.sasl_password", "hunter2secret"),
+            ("kafka.properties.ssl.key.password", "hunter2secret"),
+            (
+                "schema_registry.url",
+                "http://me:hunter2secret@localhost:8081",
+            ),
+        ]);
+        let config = config.expect("valid settings");
+        for shown in [config.redacted_toml(), format!("{:?}", config.kafka)] {
+            assert!(
+                !shown.contains("hunter2secret") && shown.contains("<redacted>"),
+                "{shown}"
+            );
+        }
     }
 }

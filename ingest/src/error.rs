@@ -27,12 +27,20 @@ pub enum IngestError {
     /// The Kafka client failed for good.
     #[error("kafka client failed: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
-    /// The stored position lies outside what Kafka still has.
+    /// The broker refuses our credentials.
+    #[error("broker {brokers} refuses to let us in (`kafka.security`, `kafka.sasl_…`): {reason}")]
+    Denied {
+        /// The setting `kafka.brokers`.
+        brokers: String,
+        /// What the client said.
+        reason: String,
+    },
+    /// Offsets were deleted before they were read.
     #[error(
-        "{topic}/{partition}: stored position {position} is outside the kept offsets {low}..{high}; \
-         messages are gone or the topic was recreated: raise `epoch` to read it from the start"
+        "{topic}/{partition}: offsets {position} to {low} are gone from Kafka before they were read, it keeps \
+         {low}..{high}: read on with `--allow-gap` (`allow_gap`), which records them as lost"
     )]
-    PositionGone {
+    MessagesGone {
         /// Topic.
         topic: String,
         /// Partition.
@@ -43,6 +51,21 @@ pub enum IngestError {
         low: i64,
         /// Offset after the last one Kafka has.
         high: i64,
+    },
+    /// The position belongs to another topic of the same name.
+    #[error(
+        "{topic}/{partition}: the lake's position {position} is not of this topic, {evidence}: the topic was \
+         deleted and made anew, or lost its end; raise `epoch` to read it from its start"
+    )]
+    TopicRecreated {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Next offset by the lake.
+        position: i64,
+        /// What shows it.
+        evidence: String,
     },
     /// A table of the lake cannot be used.
     #[error(transparent)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -24,8 +25,8 @@ pub struct Progress {
     pub tombstones: AtomicU64,
     /// Commits to the fact tables.
     pub commits: AtomicU64,
-    /// Whether partitions are assigned.
-    pub assigned: AtomicBool,
+    /// Whether the group has given this ingester its share, be it none.
+    pub joined: AtomicBool,
     /// Milliseconds since the epoch at the last turn of the loop.
     pub last_turn_ms: AtomicI64,
 }
@@ -39,34 +40,65 @@ impl Progress {
     }
 }
 
-/// A loop that has not turned for this long is dead.
-const DEAD_AFTER_MS: i64 = 310_000;
+/// Counts the messages of one topic; looked up once, for it happens often.
+#[derive(Debug)]
+pub(crate) struct Consumed {
+    records: metrics::Counter,
+    bytes: metrics::Counter,
+}
+
+impl Consumed {
+    pub(crate) fn of(topic: &str) -> Self {
+        let topic = topic.to_owned();
+        Self {
+            records: metrics::counter!("notspot_ingest_records_consumed_total", "topic" => topic.clone()),
+            bytes: metrics::counter!("notspot_ingest_bytes_consumed_total", "topic" => topic),
+        }
+    }
+
+    pub(crate) fn count(&self, bytes: u64) {
+        self.records.increment(1);
+        self.bytes.increment(bytes);
+    }
+}
+
+/// A loop that has not turned for this long is dead: Kafka has given its partitions to others.
+const DEAD_AFTER: Duration = Duration::from_secs(310);
+
+/// Buckets of durations, s.
+const SECONDS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
 /// Serves `/metrics`, `/livez` and `/readyz` until the returned task is aborted.
+///
+/// `ready_within` is the longest turn of the loop of an ingester that keeps up.
 pub(crate) async fn serve(
     address: SocketAddr,
     progress: Arc<Progress>,
     clock: crate::Clock,
+    ready_within: Duration,
 ) -> Result<tokio::task::JoinHandle<()>, IngestError> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|source| IngestError::Listen { address, source })?;
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .expect("there are buckets")
+        .build_recorder();
     let handle: PrometheusHandle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("another metrics recorder is installed, /metrics stays empty");
     }
-    let live = progress.clone();
+    metrics::gauge!("notspot_ingest_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let health = move |within, needs| {
+        let (progress, clock) = (progress.clone(), clock.clone());
+        get(move || {
+            std::future::ready(health(&progress, clock().timestamp_millis(), within, needs))
+        })
+    };
     let router = Router::new()
         .route("/metrics", get(move || std::future::ready(handle.render())))
-        .route(
-            "/livez",
-            get(move || std::future::ready(livez(&live, &clock))),
-        )
-        .route(
-            "/readyz",
-            get(move || std::future::ready(readyz(&progress))),
-        );
+        .route("/livez", health(DEAD_AFTER, Needs::Turning))
+        .route("/readyz", health(ready_within, Needs::Share));
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "health endpoint stopped");
@@ -74,19 +106,43 @@ pub(crate) async fn serve(
     }))
 }
 
-fn livez(progress: &Progress, clock: &crate::Clock) -> StatusCode {
-    let idle_ms = clock().timestamp_millis() - progress.last_turn_ms.load(Ordering::Relaxed);
-    if idle_ms < DEAD_AFTER_MS {
+/// What health is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// The loop turns.
+    Turning,
+    /// It has its share of the partitions besides.
+    Share,
+}
+
+/// Judges by progress: a process that runs and does nothing is not healthy.
+fn health(progress: &Progress, now_ms: i64, within: Duration, needs: Needs) -> StatusCode {
+    let idle_ms = now_ms - progress.last_turn_ms.load(Ordering::Relaxed);
+    let turns = u128::try_from(idle_ms).is_ok_and(|idle| idle < within.as_millis()) || idle_ms < 0;
+    let has_share = needs == Needs::Turning || progress.joined.load(Ordering::Relaxed);
+    if turns && has_share {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     }
 }
 
-fn readyz(progress: &Progress) -> StatusCode {
-    if progress.assigned.load(Ordering::Relaxed) {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_progress() {
+        let progress = Progress::default();
+        progress.last_turn_ms.store(1_000, Ordering::Relaxed);
+        let judge = |now_ms, needs| health(&progress, now_ms, Duration::from_secs(10), needs);
+        assert_eq!(judge(10_999, Needs::Turning), StatusCode::OK);
+        assert_eq!(
+            judge(11_000, Needs::Turning),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(judge(1_000, Needs::Share), StatusCode::SERVICE_UNAVAILABLE);
+        progress.joined.store(true, Ordering::Relaxed);
+        assert_eq!(judge(1_000, Needs::Share), StatusCode::OK);
     }
 }

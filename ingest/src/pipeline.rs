@@ -14,6 +14,9 @@ use crate::observe::{self, Progress};
 use crate::sink::table::LakeTable;
 use crate::source::{consumer, engine::Engine};
 
+/// An ingester whose flush takes longer than this many flush intervals is not ready.
+const READY_FLUSHES: u32 = 3;
+
 /// Tells the time; only the binary reads the system's clock.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -67,7 +70,11 @@ pub async fn run(
         .last_turn_ms
         .store(clock().timestamp_millis(), Ordering::Relaxed);
     let http = match config.http.enabled {
-        true => Some(observe::serve(config.http.listen, progress.clone(), clock.clone()).await?),
+        true => {
+            let ready_within = config.flush.max_age * READY_FLUSHES;
+            let (progress, clock) = (progress.clone(), clock.clone());
+            Some(observe::serve(config.http.listen, progress, clock, ready_within).await?)
+        }
         false => None,
     };
     let result = consume(config, shutdown, progress.clone(), clock).await;

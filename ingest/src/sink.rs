@@ -1,5 +1,6 @@
 //! From checked rows to a table version: owns fact files and commits; nothing else writes them.
 
 pub mod commit;
+pub mod order;
 pub mod parquet;
 pub mod table;

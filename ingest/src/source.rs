@@ -1,6 +1,11 @@
 //! Kafka: the only place that knows the client, its callbacks and its offsets.
 
+mod arena;
+mod client;
 pub(crate) mod consumer;
 pub(crate) mod engine;
 mod flush_topic;
+mod positions;
+mod quarantine;
+mod rebalance;
 mod window;

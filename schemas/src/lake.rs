@@ -336,6 +336,11 @@ pub fn app_id(group: &str, epoch: u32, cluster: &str, topic: &str, partition: i3
     format!("{group}/{epoch}/{cluster}/{topic}/{partition}")
 }
 
+/// Names, beside a position, the time (ms since the epoch) of the message before it.
+pub fn last_time_app_id(app_id: &str) -> String {
+    format!("{app_id}/last-message-time-ms")
+}
+
 /// Returns the text of the `kafka_topic_partition` column.
 pub fn topic_partition(topic: &str, partition: i32) -> String {
     format!("{topic}/{partition}")

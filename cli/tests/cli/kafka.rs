@@ -37,17 +37,17 @@ const SCENARIO: [&str; 9] = [
 ];
 
 /// What the fleet sent: to one broker as JSON, to a secured one as Avro, and to files.
-struct Fleet {
-    plain: Broker,
-    secure: SecureKafka,
+pub(crate) struct Fleet {
+    pub(crate) plain: Broker,
+    pub(crate) secure: SecureKafka,
     answer_key: Value,
     /// Events of the JSON files, in the order of [`EventKind::ALL`].
-    events: [Vec<Row>; 3],
+    pub(crate) events: [Vec<Row>; 3],
     /// Messages of the Avro files, in the same order.
     frames: [Vec<Vec<u8>>; 3],
 }
 
-fn fleet() -> &'static Fleet {
+pub(crate) fn fleet() -> &'static Fleet {
     static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
         let (plain, secure) = thread::scope(|scope| {
             let plain = scope.spawn(plain_kafka);
@@ -152,13 +152,13 @@ fn read_frames(folder: &Path, kind: EventKind) -> Vec<Vec<u8>> {
 }
 
 /// A lake of its own, filled by `notspot ingest` with the settings of a file.
-struct Lake {
-    folder: tempfile::TempDir,
+pub(crate) struct Lake {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Lake {
     /// Makes the settings of an ingester that reads `topics` with a group of its own.
-    fn new(kafka: &str, topics: [&str; 3], encoding: &str) -> Self {
+    pub(crate) fn new(kafka: &str, topics: [&str; 3], encoding: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (lake, group) = (folder.path().join("lake"), unique_name("group"));
         let mut settings = format!(
@@ -173,7 +173,7 @@ impl Lake {
     }
 
     /// A lake of the fleet's plain broker.
-    fn plain(topics: [&str; 3], encoding: &str) -> Self {
+    pub(crate) fn plain(topics: [&str; 3], encoding: &str) -> Self {
         let kafka = format!("brokers = \"{}\"", fleet().plain.bootstrap());
         Self::new(&kafka, topics, encoding)
     }
@@ -182,16 +182,16 @@ impl Lake {
         self.folder.path().join("lake")
     }
 
-    fn command(&self, options: &[&str]) -> Command {
+    pub(crate) fn command(&self, options: &[&str]) -> Command {
         let settings = self.folder.path().join("ingest.toml");
         notspot(&[&["ingest", "--config", text(&settings)], options].concat())
     }
 
-    fn ingest(&self, options: &[&str]) -> Ran {
+    pub(crate) fn ingest(&self, options: &[&str]) -> Ran {
         finish(&mut self.command(options))
     }
 
-    fn ask(&self, sql: &str) -> Vec<Row> {
+    pub(crate) fn ask(&self, sql: &str) -> Vec<Row> {
         let lake = self.path();
         let answer = run(&["sql", "--lake", text(&lake), "-c", sql, "--format=ndjson"]).done();
         let row = |line: &str| serde_json::from_str(line).expect("an object a line");
@@ -207,7 +207,7 @@ impl Lake {
     }
 
     /// Returns where every row of a fact table came from.
-    fn stored(&self) -> Vec<Place> {
+    pub(crate) fn stored(&self) -> Vec<Place> {
         let of = |kind: EventKind| {
             format!(
                 "select split_part(kafka_topic_partition, '/', 1) as topic, \
@@ -237,7 +237,7 @@ impl Lake {
 }
 
 /// Makes three topics of two partitions, one a kind, on the fleet's plain broker.
-fn topics() -> [String; 3] {
+pub(crate) fn topics() -> [String; 3] {
     EventKind::ALL.map(|kind| {
         let name = unique_name(kind.topic());
         fleet().plain.create_topic(&name, 2).expect("a topic");
@@ -246,7 +246,7 @@ fn topics() -> [String; 3] {
 }
 
 /// Sends messages to a topic of the plain broker and returns where each lies.
-fn produce(topic: &str, messages: &[Message]) -> Vec<Place> {
+pub(crate) fn produce(topic: &str, messages: &[Message]) -> Vec<Place> {
     let places = produce_all(fleet().plain.bootstrap(), topic, messages).expect("acknowledged");
     places
         .into_iter()
@@ -255,7 +255,7 @@ fn produce(topic: &str, messages: &[Message]) -> Vec<Place> {
 }
 
 /// Returns every place the plain broker has given out in these topics.
-fn all_places(topics: [&str; 3]) -> Vec<Place> {
+pub(crate) fn all_places(topics: [&str; 3]) -> Vec<Place> {
     let wait = Duration::from_secs(10);
     let mut settings = ClientConfig::new();
     settings.set("bootstrap.servers", fleet().plain.bootstrap());
@@ -276,7 +276,7 @@ fn all_places(topics: [&str; 3]) -> Vec<Place> {
     places
 }
 
-fn names(topics: &[String; 3]) -> [&str; 3] {
+pub(crate) fn names(topics: &[String; 3]) -> [&str; 3] {
     topics.each_ref().map(String::as_str)
 }
 

@@ -2,6 +2,7 @@
 
 mod demo;
 mod errors;
+mod groups;
 mod help;
 mod interventions;
 mod kafka;

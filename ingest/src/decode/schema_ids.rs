@@ -7,6 +7,8 @@ use reqwest::StatusCode;
 use schemas::EventKind;
 use serde::Deserialize;
 
+use crate::config::Secret;
+use crate::config::secret::without_password;
 use crate::error::IngestError;
 
 /// Known schema ids with their schemas' text.
@@ -41,7 +43,8 @@ impl SchemaIds {
         Self {
             known: HashMap::new(),
             registry: Some(Registry {
-                url: url.trim_end_matches('/').to_owned(),
+                shown: without_password(url),
+                url: Secret::new(url.trim_end_matches('/')),
                 client: reqwest::Client::new(),
             }),
         }
@@ -69,7 +72,7 @@ impl SchemaIds {
                     self.known.insert(id, schema);
                 }
                 None => tracing::warn!(
-                    schema_id = id, url = %registry.url,
+                    schema_id = id, url = %registry.shown,
                     "schema registry does not know the schema id"
                 ),
             }
@@ -81,7 +84,9 @@ impl SchemaIds {
 /// A registry that is asked over HTTP.
 #[derive(Debug)]
 struct Registry {
-    url: String,
+    url: Secret,
+    /// The address without a password, for messages.
+    shown: String,
     client: reqwest::Client,
 }
 
@@ -106,12 +111,12 @@ impl Registry {
             };
             if attempt == ATTEMPTS {
                 return Err(IngestError::RegistryUnreachable {
-                    url: self.url.clone(),
+                    url: self.shown.clone(),
                     reason,
                 });
             }
             let wait = Duration::from_millis(200 << attempt);
-            tracing::warn!(url = %self.url, attempt, reason, ?wait, "schema registry unreachable, waiting");
+            tracing::warn!(url = %self.shown, attempt, reason, ?wait, "schema registry unreachable, waiting");
             tokio::time::sleep(wait).await;
             attempt += 1;
         }
@@ -121,7 +126,7 @@ impl Registry {
     /// good messages would go to quarantine.
     async fn ask(&self, id: u32) -> Result<Option<String>, String> {
         // `deleted`: messages outlive the subject that their schema was registered under.
-        let address = format!("{}/schemas/ids/{id}?deleted=true", self.url);
+        let address = format!("{}/schemas/ids/{id}?deleted=true", self.url.reveal());
         let request = self.client.get(address).timeout(ANSWER_WAIT);
         let answer = request.send().await.map_err(|error| told(&error))?;
         let status = answer.status();

@@ -21,6 +21,21 @@ pub struct Advance {
     pub start: i64,
     /// Offset after the last one covered.
     pub end: i64,
+    /// Kafka's time of the message before `end`: tells a topic that was made anew.
+    pub last_time_ms: Option<i64>,
+    /// Offsets covered that leave no row and no quarantined message.
+    pub skipped: Skipped,
+}
+
+/// Offsets without a row, by why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Messages without a payload.
+    pub tombstones: u64,
+    /// Offsets without a message: control records, aborted or compacted away.
+    pub holes: u64,
+    /// Offsets that were gone from Kafka before they were read.
+    pub gone: u64,
 }
 
 /// What became of a commit.
@@ -40,6 +55,8 @@ enum Standing {
     Elsewhere,
 }
 
+/// Key of a commit's information under which the offsets it covers stand.
+pub const OFFSETS: &str = "notspotOffsets";
 /// Attempts before the last error is returned.
 const ATTEMPTS: u32 = 8;
 
@@ -58,7 +75,7 @@ pub async fn commit_fenced(
     let batch = Uuid::new_v4().to_string();
     let transactions: Vec<_> = advances
         .iter()
-        .map(|a| Transaction::new_with_last_update(&a.app_id, a.end, Some(now_ms)))
+        .flat_map(|advance| transactions(advance, now_ms))
         .collect();
     let actions: Vec<Action> = adds.into_iter().map(Action::Add).collect();
     let mut attempt = 0;
@@ -73,7 +90,10 @@ pub async fn commit_fenced(
             Standing::AtEnd | Standing::Elsewhere => return Ok(Outcome::Fenced),
         }
         attempt += 1;
-        let metadata = vec![("notspotBatch".to_owned(), batch.clone().into())];
+        let metadata = vec![
+            ("notspotBatch".to_owned(), batch.clone().into()),
+            (OFFSETS.to_owned(), offsets(advances)),
+        ];
         let result = table
             .commit(
                 actions.clone(),
@@ -94,6 +114,28 @@ pub async fn commit_fenced(
         table.refresh().await?;
         standing = self::standing(table, advances).await?;
     }
+}
+
+/// The position, and the time that proves it to be of this topic; 0 stands for none.
+fn transactions(advance: &Advance, now_ms: i64) -> [Transaction; 2] {
+    let time_id = schemas::lake::last_time_app_id(&advance.app_id);
+    let time_ms = advance.last_time_ms.unwrap_or(0);
+    [
+        Transaction::new_with_last_update(&advance.app_id, advance.end, Some(now_ms)),
+        Transaction::new_with_last_update(time_id, time_ms, Some(now_ms)),
+    ]
+}
+
+/// What the commit covers and what of it left no row, for whoever accounts for every offset.
+fn offsets(advances: &[Advance]) -> serde_json::Value {
+    let of = |advance: &Advance| {
+        serde_json::json!({
+            "appId": advance.app_id, "from": advance.start, "to": advance.end,
+            "tombstones": advance.skipped.tombstones, "holes": advance.skipped.holes,
+            "gone": advance.skipped.gone,
+        })
+    };
+    advances.iter().map(of).collect()
 }
 
 async fn standing(table: &LakeTable, advances: &[Advance]) -> Result<Standing, TableError> {

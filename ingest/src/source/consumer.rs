@@ -1,89 +1,90 @@
-//! The consumer's thread: polls, and takes and gives back partitions inside the client's callbacks.
+//! The consumer's thread: polls, flushes when it is due, and knows which errors pass.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rdkafka::Offset;
-use rdkafka::client::ClientContext;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::client::{self, Probe, Witness};
 use super::engine::{Engine, Partition};
-use super::window::Window;
-use crate::config::{KafkaConfig, SaslMechanism, Security};
+use super::rebalance::{Callbacks, hint, reposition, watermarks};
 use crate::error::IngestError;
 use crate::flush::Trigger;
 use crate::pipeline::Shutdown;
 
 const POLL: Duration = Duration::from_millis(100);
+/// How often the loop shows that it turns.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 /// Without a message for this long, a partition that ends in control records counts as read.
 const IDLE: Duration = Duration::from_secs(5);
 /// Closing a consumer may hang in the client; the process does not wait longer than this.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(15);
+/// Credentials refused for this long, and by every broker, will not be accepted later.
+const DENIED_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(mut engine: Engine, shutdown: &Shutdown) -> Result<(), IngestError> {
-    let settings = client_config(&engine.config.kafka, &engine.config.group)?;
-    let names: Vec<String> = engine
-        .config
-        .topics
-        .values()
-        .map(|t| t.name.clone())
-        .collect();
-    let probe: BaseConsumer = settings.create()?;
-    check_topics(&probe, &names, &engine.config.kafka)?;
+    let kafka = engine.config.kafka.clone();
+    let settings = client::settings(&kafka, &engine.config.group)?;
+    let topics = engine.config.topics.values();
+    let names: Vec<String> = topics.map(|topic| topic.name.clone()).collect();
+    let probe: Probe = settings.create_with_context(Witness::default())?;
+    client::reach(&probe, &kafka)?;
+    client::check_topics(&probe, &names, &kafka)?;
     engine.cluster = probe
         .client()
-        .fetch_cluster_id(engine.config.kafka.connect_timeout)
+        .fetch_cluster_id(kafka.connect_timeout)
         .unwrap_or_else(|| "unknown-cluster".to_owned());
-    let ends = ends(&probe, &engine, &names)?;
+    let ends = client::ends(&probe, &engine, &names)?;
     drop(probe);
-    let consumer: BaseConsumer<Callbacks> = settings.create_with_context(Callbacks {
-        engine: Mutex::new(engine),
-    })?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    consumer.subscribe(&names)?;
-    let result = poll_loop(&consumer, &ends, shutdown);
-    if result.is_err() {
-        // Closing gives the partitions back, and would try once more what has just failed.
-        consumer.context().engine().windows.clear();
-    }
+    let consumer: BaseConsumer<Callbacks> = settings.create_with_context(Callbacks::new(engine))?;
+    let subscription: Vec<&str> = names.iter().map(String::as_str).collect();
+    consumer.subscribe(&subscription)?;
+    let result = poll_loop(&consumer, &names, &ends, shutdown);
+    // Closing gives the partitions back: what could be flushed is, what failed is not tried again.
+    consumer.context().engine().windows.clear();
     close(consumer);
     result
 }
 
 fn poll_loop(
     consumer: &BaseConsumer<Callbacks>,
+    topics: &[String],
     ends: &[(Partition, i64)],
     shutdown: &Shutdown,
 ) -> Result<(), IngestError> {
     let callbacks = consumer.context();
+    let mut shown = Instant::now();
     loop {
-        // The lock is not held while polling: callbacks run inside poll and take it themselves.
+        let mut pause = false;
         match consumer.poll(POLL) {
-            Some(Ok(message)) => callbacks.engine().take(&message),
+            Some(Ok(message)) => callbacks.engine().take(&message)?,
             Some(Err(error)) => {
-                tolerate(error)?;
                 callbacks.engine().stir();
+                meet(consumer, topics, error)?;
             }
-            None => {}
+            None => pause = true,
         }
         let mut engine = callbacks.engine();
-        engine.turn();
         if let Some(fatal) = engine.fatal.take() {
             return Err(fatal);
+        }
+        if shown.elapsed() >= SIGN_OF_LIFE {
+            shown = Instant::now();
+            pause = true;
+            engine.turn();
+            refuse_denied(callbacks, &engine)?;
         }
         if shutdown.requested() {
             return stop(&mut engine, consumer);
         }
-        let at_end = engine.config.until_end && reached(&engine, ends);
+        // Looks at every partition: too much for every message.
+        let at_end = pause && engine.config.until_end && reached(&engine, ends);
         let trigger = if at_end {
             Some(Trigger::End)
         } else {
             engine.due()
         };
+        // Room is made before the next message is fetched, never after.
         if let Some(trigger) = trigger {
             flush_all(&mut engine, consumer, trigger)?;
             match at_end {
@@ -96,6 +97,16 @@ fn poll_loop(
     }
 }
 
+fn refuse_denied(callbacks: &Callbacks, engine: &Engine) -> Result<(), IngestError> {
+    match callbacks.denied() {
+        Some((since, reason)) if since >= DENIED_PATIENCE => Err(IngestError::Denied {
+            brokers: engine.config.kafka.brokers.clone(),
+            reason,
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn flush_all(
     engine: &mut Engine,
     consumer: &BaseConsumer<Callbacks>,
@@ -104,7 +115,7 @@ fn flush_all(
     let all: Vec<Partition> = engine.windows.keys().copied().collect();
     let runtime = engine.runtime.clone();
     let fenced = runtime.block_on(engine.flush(&all, trigger))?;
-    engine.emptied();
+    engine.count_buffered();
     hint(engine, consumer);
     if fenced.is_empty() {
         return Ok(());
@@ -114,23 +125,6 @@ fn flush_all(
         "another writer moved the positions, reading them anew"
     );
     reposition(engine, consumer, &fenced)
-}
-
-/// Drops what was fenced and starts again where the table says.
-fn reposition(
-    engine: &mut Engine,
-    consumer: &BaseConsumer<Callbacks>,
-    fenced: &[Partition],
-) -> Result<(), IngestError> {
-    let mut list = TopicPartitionList::new();
-    for partition in fenced {
-        engine.windows.remove(partition);
-        list.add_partition(&engine.topic(partition.0).name, partition.1);
-    }
-    consumer.incremental_unassign(&list)?;
-    set_positions(engine, consumer, &mut list)?;
-    consumer.incremental_assign(&list)?;
-    Ok(())
 }
 
 fn stop(engine: &mut Engine, consumer: &BaseConsumer<Callbacks>) -> Result<(), IngestError> {
@@ -150,276 +144,72 @@ fn stop(engine: &mut Engine, consumer: &BaseConsumer<Callbacks>) -> Result<(), I
             "flush missed the stop deadline, the next run replays"
         ),
     }
-    engine.windows.clear();
     Ok(())
-}
-
-/// Commits positions to Kafka for lag tools; they are never read back.
-fn hint(engine: &Engine, consumer: &BaseConsumer<Callbacks>) {
-    let mut list = TopicPartitionList::new();
-    for ((kind, partition), window) in &engine.windows {
-        let topic = &engine.topic(*kind).name;
-        if list
-            .add_partition_offset(topic, *partition, Offset::Offset(window.start))
-            .is_err()
-        {
-            return;
-        }
-    }
-    if list.count() > 0
-        && let Err(error) = consumer.commit(&list, CommitMode::Async)
-    {
-        tracing::debug!(%error, "position hint not committed to kafka");
-    }
 }
 
 fn reached(engine: &Engine, ends: &[(Partition, i64)]) -> bool {
     ends.iter()
         .all(|(partition, end)| match engine.windows.get(partition) {
-            Some(window) => window.next >= *end || engine.quiet() > IDLE,
+            Some(window) => window.next >= *end && !window.is_unproved() || engine.quiet() > IDLE,
             None => *end == 0,
         })
 }
 
-fn tolerate(error: KafkaError) -> Result<(), IngestError> {
-    match error {
-        KafkaError::MessageConsumptionFatal(_) => Err(error.into()),
-        KafkaError::MessageConsumption(
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-        ) => Err(error.into()),
-        other => {
-            metrics::counter!("notspot_ingest_kafka_errors_total").increment(1);
-            tracing::warn!(error = %other, "kafka client error, waiting for it to pass");
-            Ok(())
-        }
-    }
-}
-
-pub(crate) struct Callbacks {
-    engine: Mutex<Engine>,
-}
-
-impl Callbacks {
-    fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn assign(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        list: &mut TopicPartitionList,
-    ) -> Result<(), IngestError> {
-        let mut engine = self.engine();
-        set_positions(&mut engine, consumer, list)?;
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
-            _ => consumer.assign(list)?,
-        }
-        tracing::info!(partitions = list.count(), "partitions assigned");
-        Ok(())
-    }
-
-    fn revoke(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        list: &TopicPartitionList,
-    ) -> Result<(), IngestError> {
-        let mut engine = self.engine();
-        let gone: Vec<Partition> = list
-            .elements()
-            .iter()
-            .filter_map(|element| Some((engine.kind_of(element.topic())?, element.partition())))
-            .collect();
-        if !consumer.assignment_lost() {
-            let runtime = engine.runtime.clone();
-            runtime.block_on(engine.flush(&gone, Trigger::Revoke))?;
-            hint(&engine, consumer);
-        }
-        engine
-            .windows
-            .retain(|partition, _| !gone.contains(partition));
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list)?,
-            _ => consumer.unassign()?,
-        }
-        tracing::info!(partitions = list.count(), "partitions revoked");
-        Ok(())
-    }
-}
-
-impl ClientContext for Callbacks {}
-
-impl ConsumerContext for Callbacks {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        error: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        let result = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, list),
-            other => Err(KafkaError::Rebalance(other.into()).into()),
-        };
-        if let Err(error) = result {
-            self.engine().fatal = Some(error);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::debug!(%error, "position hint not committed to kafka");
-        }
-    }
-}
-
-/// Reads the positions of new partitions from the table, and puts them into the list itself.
-fn set_positions<C: ConsumerContext>(
-    engine: &mut Engine,
-    consumer: &BaseConsumer<C>,
-    list: &mut TopicPartitionList,
+/// Stops for an error that does not pass, and answers those that ask for something.
+fn meet(
+    consumer: &BaseConsumer<Callbacks>,
+    topics: &[String],
+    error: KafkaError,
 ) -> Result<(), IngestError> {
-    let wanted: Vec<(String, i32)> = list
-        .elements()
-        .iter()
-        .map(|e| (e.topic().to_owned(), e.partition()))
-        .collect();
-    let runtime = engine.runtime.clone();
-    for table in engine.facts.values_mut() {
-        runtime.block_on(table.refresh())?;
+    use RDKafkaErrorCode as Code;
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return Err(error.into());
     }
-    for (topic, partition) in wanted {
-        let Some(kind) = engine.kind_of(&topic) else {
-            continue;
-        };
-        let app_id = engine.app_id((kind, partition));
-        let stored = runtime.block_on(engine.facts[&kind].position(&app_id))?;
-        let timeout = engine.config.kafka.connect_timeout;
-        let (low, high) = consumer.fetch_watermarks(&topic, partition, timeout)?;
-        let position = stored.unwrap_or(low);
-        if !(low..=high).contains(&position) {
-            return Err(IngestError::PositionGone {
-                topic,
-                partition,
-                position,
-                low,
-                high,
-            });
+    let callbacks = consumer.context();
+    match error.rdkafka_error_code() {
+        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+            past_gap(&mut callbacks.engine(), consumer)
         }
-        list.set_partition_offset(&topic, partition, Offset::Offset(position))?;
-        engine
-            .windows
-            .insert((kind, partition), Window::at(position));
-    }
-    engine.stir();
-    Ok(())
-}
-
-fn check_topics(
-    probe: &BaseConsumer,
-    names: &[String],
-    kafka: &KafkaConfig,
-) -> Result<(), IngestError> {
-    for name in names {
-        let metadata = probe
-            .fetch_metadata(Some(name), kafka.connect_timeout)
-            .map_err(|error| IngestError::BrokerUnreachable {
-                brokers: kafka.brokers.clone(),
+        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
+            Err(IngestError::Denied {
+                brokers: callbacks.engine().config.kafka.brokers.clone(),
                 reason: error.to_string(),
-            })?;
-        let there = metadata
-            .topics()
-            .iter()
-            .any(|t| t.name() == name && !t.partitions().is_empty());
-        if !there {
-            return Err(IngestError::TopicMissing {
-                topic: name.clone(),
-                brokers: kafka.brokers.clone(),
-            });
+            })
         }
-    }
-    Ok(())
-}
-
-/// Returns the end of every partition now, for `until_end`; empty otherwise.
-fn ends(
-    probe: &BaseConsumer,
-    engine: &Engine,
-    names: &[String],
-) -> Result<Vec<(Partition, i64)>, IngestError> {
-    let mut ends = Vec::new();
-    let timeout = engine.config.kafka.connect_timeout;
-    for name in names.iter().filter(|_| engine.config.until_end) {
-        let Some(kind) = engine.kind_of(name) else {
-            continue;
-        };
-        let metadata = probe.fetch_metadata(Some(name), timeout)?;
-        for topic in metadata.topics() {
-            for partition in topic.partitions() {
-                let (_, high) = probe.fetch_watermarks(name, partition.id(), timeout)?;
-                ends.push(((kind, partition.id()), high));
+        Some(
+            Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
+            | Code::UnknownTopicId,
+        ) => {
+            let kafka = callbacks.engine().config.kafka.clone();
+            match client::check_topics(consumer, topics, &kafka) {
+                Err(missing @ IngestError::TopicMissing { .. }) => Err(missing),
+                // A restarting broker may not know its topics yet.
+                _ => Ok(()),
             }
         }
+        _ => Ok(()),
     }
-    Ok(ends)
 }
 
-fn client_config(kafka: &KafkaConfig, group: &str) -> Result<ClientConfig, IngestError> {
-    let mut settings = ClientConfig::new();
-    for (key, value) in &kafka.properties {
-        settings.set(key, value);
-    }
-    settings
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "error")
-        .set("isolation.level", "read_committed")
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set(
-            "max.poll.interval.ms",
-            crate::config::MAX_POLL_INTERVAL.as_millis().to_string(),
-        )
-        .set(
-            "queued.max.messages.kbytes",
-            (kafka.queue_limit.as_u64() / 1024).max(1).to_string(),
-        )
-        .set(
-            "security.protocol",
-            match kafka.security {
-                Security::Plaintext => "plaintext",
-                Security::Tls => "ssl",
-                Security::SaslPlaintext => "sasl_plaintext",
-                Security::SaslTls => "sasl_ssl",
-            },
-        );
-    if let Some(mechanism) = kafka.sasl_mechanism {
-        settings.set(
-            "sasl.mechanism",
-            match mechanism {
-                SaslMechanism::Plain => "PLAIN",
-                SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
-                SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
-            },
-        );
-    }
-    let password = kafka.password().map_err(|error| {
-        IngestError::Worker(format!("kafka.sasl_password_file cannot be read: {error}"))
-    })?;
-    let optional = [
-        ("sasl.username", &kafka.sasl_username),
-        ("sasl.password", &password),
-        ("ssl.ca.location", &kafka.tls_ca_file),
-        ("ssl.certificate.location", &kafka.tls_certificate_file),
-        ("ssl.key.location", &kafka.tls_key_file),
-    ];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            settings.set(key, value);
+/// Saves what was read before offsets went missing, and begins anew where Kafka's offsets do not
+/// hold the position: an error, unless gaps are allowed.
+fn past_gap(engine: &mut Engine, consumer: &BaseConsumer<Callbacks>) -> Result<(), IngestError> {
+    flush_all(engine, consumer, Trigger::Gap)?;
+    let mut outside = Vec::new();
+    for (partition, window) in &engine.windows {
+        let topic = &engine.topic(partition.0).name;
+        let (low, high) = watermarks(consumer, topic, partition.1)?;
+        if !(low..=high).contains(&window.next) {
+            outside.push(*partition);
         }
     }
-    Ok(settings)
+    if outside.is_empty() {
+        // The client has stopped fetching a partition and does not say which.
+        outside = engine.windows.keys().copied().collect();
+    }
+    reposition(engine, consumer, &outside)
 }
 
 /// Closes the consumer on a thread of its own, for closing has hung before.

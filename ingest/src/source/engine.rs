@@ -9,16 +9,16 @@ use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use schemas::EventKind;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
-use super::window::Window;
+use super::window::{Arrived, Window};
 use crate::config::{EventName, IngestConfig, TopicConfig};
 use crate::decode::schema_ids::SchemaIds;
 use crate::error::IngestError;
-use crate::flush::Trigger;
-use crate::observe::Progress;
+use crate::flush::{Buffered, Limits, Trigger};
+use crate::observe::{Consumed, Progress};
 use crate::pipeline::Clock;
 use crate::sink::table::LakeTable;
-use crate::validate::Origin;
 
 /// A partition of a topic, by what the topic carries.
 pub(crate) type Partition = (EventKind, i32);
@@ -35,8 +35,9 @@ pub(crate) struct Engine {
     pub(crate) windows: BTreeMap<Partition, Window>,
     /// An error met inside a callback, for the loop to return.
     pub(crate) fatal: Option<IngestError>,
-    bytes: u64,
-    oldest: Option<Instant>,
+    limits: Limits,
+    buffered: Buffered,
+    consumed: BTreeMap<EventKind, Consumed>,
     last_news: Instant,
 }
 
@@ -50,7 +51,14 @@ impl Engine {
         clock: Clock,
         runtime: Handle,
     ) -> Self {
+        let budget = config.memory.limit.as_u64() as f64;
+        metrics::gauge!("notspot_ingest_memory_budget_bytes").set(budget);
+        let topics = config.topics.iter();
+        let consumed = topics
+            .map(|(name, topic)| (EventKind::from(*name), Consumed::of(&topic.name)))
+            .collect();
         Self {
+            limits: config.limits().spread(Uuid::new_v4().as_bytes()[0]),
             config,
             facts: facts.into_iter().collect(),
             quarantine,
@@ -61,8 +69,8 @@ impl Engine {
             cluster: String::new(),
             windows: BTreeMap::new(),
             fatal: None,
-            bytes: 0,
-            oldest: None,
+            buffered: Buffered::default(),
+            consumed,
             last_news: Instant::now(),
         }
     }
@@ -98,43 +106,59 @@ impl Engine {
     }
 
     /// Takes a message into its partition's window.
-    pub(crate) fn take(&mut self, message: &BorrowedMessage<'_>) {
+    ///
+    /// # Errors
+    /// When it shows that the topic is not the one the lake's position is of.
+    pub(crate) fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), IngestError> {
         self.stir();
+        let partition = message.partition();
         let Some(kind) = self.kind_of(message.topic()) else {
-            return;
+            return Ok(());
         };
-        let Some(window) = self.windows.get_mut(&(kind, message.partition())) else {
-            return;
+        let Some(window) = self.windows.get_mut(&(kind, partition)) else {
+            return Ok(());
         };
-        // A message before the position is one the table has: a fetch that outlived a re-assign.
-        if message.offset() < window.next {
-            return;
-        }
-        let origin = Origin {
-            partition: message.partition(),
+        let arrived = Arrived {
             offset: message.offset(),
             time_ms: message.timestamp().to_millis(),
+            key: message.key(),
+            payload: message.payload(),
         };
-        let key = message
-            .key()
-            .map(|key| String::from_utf8_lossy(key).into_owned());
-        let payload = message.payload();
-        window.push(origin, key, payload);
-        self.bytes += payload.map_or(0, |payload| payload.len() as u64) + 64;
-        self.oldest.get_or_insert_with(Instant::now);
-        self.progress.consumed.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("notspot_ingest_records_consumed_total").increment(1);
+        let (bytes, rows) = (window.bytes(), window.rows());
+        let new = window
+            .push(arrived)
+            .map_err(|stranger| IngestError::TopicRecreated {
+                topic: message.topic().to_owned(),
+                partition,
+                position: window.next,
+                evidence: format!(
+                    "the message before it is of {} ms, by the lake of {} ms",
+                    stranger.found_ms.unwrap_or_default(),
+                    stranger.expected_ms
+                ),
+            })?;
+        if new {
+            self.buffered.bytes += window.bytes() - bytes;
+            self.buffered.rows += window.rows() - rows;
+            self.buffered.since = self.buffered.since.or(window.since);
+            self.progress.consumed.fetch_add(1, Ordering::Relaxed);
+            self.consumed[&kind].count(message.payload_len() as u64);
+        }
+        Ok(())
     }
 
     pub(crate) fn due(&self) -> Option<Trigger> {
-        let age: Option<Duration> = self.oldest.map(|oldest| oldest.elapsed());
-        self.config.limits().due(self.bytes, age)
+        self.limits.due(&self.buffered, Instant::now())
     }
 
-    /// Called after everything buffered was committed or dropped.
-    pub(crate) fn emptied(&mut self) {
-        self.bytes = 0;
-        self.oldest = None;
+    /// Called after windows were committed, dropped or given away.
+    pub(crate) fn count_buffered(&mut self) {
+        let windows = || self.windows.values();
+        self.buffered = Buffered {
+            bytes: windows().map(Window::bytes).sum(),
+            rows: windows().map(Window::rows).sum(),
+            since: windows().filter_map(|window| window.since).min(),
+        };
     }
 
     /// Called when messages may be on their way: after one came, an assignment, a flush, an error.
@@ -147,11 +171,41 @@ impl Engine {
         self.last_news.elapsed()
     }
 
+    /// Shows how far a partition is behind the end, and how far ahead of what Kafka deletes.
+    pub(crate) fn observe(&self, partition: Partition, (low, end): (i64, i64)) {
+        let Some(window) = self.windows.get(&partition) else {
+            return;
+        };
+        let labels = self.labels(partition);
+        metrics::gauge!("notspot_ingest_committed_offset", &labels).set(window.start as f64);
+        // Negative until the first answer of the partition's leader.
+        if end >= 0 {
+            let lag = (end - window.start).max(0);
+            metrics::gauge!("notspot_ingest_consumer_lag_records", &labels).set(lag as f64);
+        }
+        if low >= 0 {
+            metrics::gauge!("notspot_ingest_log_start_margin_records", &labels)
+                .set((window.start - low) as f64);
+        }
+    }
+
+    /// Takes a partition that is no longer ours out of sums and alerts.
+    pub(crate) fn forget(&self, partition: Partition) {
+        let labels = self.labels(partition);
+        metrics::gauge!("notspot_ingest_consumer_lag_records", &labels).set(0.0);
+        metrics::gauge!("notspot_ingest_committed_offset", &labels).set(f64::NAN);
+        metrics::gauge!("notspot_ingest_log_start_margin_records", &labels).set(f64::NAN);
+    }
+
+    fn labels(&self, (kind, partition): Partition) -> [(&'static str, String); 2] {
+        let topic = self.topic(kind).name.clone();
+        [("topic", topic), ("partition", partition.to_string())]
+    }
+
     pub(crate) fn turn(&self) {
         let now = (self.clock)().timestamp_millis();
         self.progress.last_turn_ms.store(now, Ordering::Relaxed);
-        self.progress
-            .assigned
-            .store(!self.windows.is_empty(), Ordering::Relaxed);
+        metrics::gauge!("notspot_ingest_buffered_bytes").set(self.buffered.bytes as f64);
+        metrics::gauge!("notspot_ingest_assigned_partitions").set(self.windows.len() as f64);
     }
 }

@@ -1,30 +1,46 @@
 //! One topic's windows to one commit: decode, check, quarantine first, then rows with positions.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::max;
+use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
+use deltalake_core::kernel::Add;
+use futures::{StreamExt, TryStreamExt};
+use schemas::EventKind;
 use schemas::quarantine::Reason;
-use schemas::{EventKind, Table};
 
 use super::engine::{Engine, Partition};
+use super::quarantine::{in_quarantine, quarantine_rows};
+use super::window::Window;
 use crate::config::Encoding;
 use crate::decode::{self, Decoded, Refused};
 use crate::error::IngestError;
 use crate::flush::Trigger;
-use crate::sink::commit::{Advance, Outcome, commit_fenced};
-use crate::sink::parquet;
+use crate::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
+use crate::sink::table::LakeTable;
+use crate::sink::{order, parquet};
 use crate::validate::{self, Checked, Origin, Rules};
 
 /// One message of a flush.
-struct Taken<'a> {
-    origin: Origin,
-    key: Option<&'a str>,
-    payload: &'a [u8],
+pub(super) struct Taken<'a> {
+    pub(super) origin: Origin,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) payload: &'a [u8],
+}
+
+/// Rows ready for the table, as they were decoded, and the messages refused on the way.
+struct Accepted {
+    rows: Vec<RecordBatch>,
+    refused: Vec<Refused>,
+}
+
+impl Accepted {
+    fn rows(&self) -> usize {
+        self.rows.iter().map(RecordBatch::num_rows).sum()
+    }
 }
 
 impl Engine {
@@ -57,53 +73,55 @@ impl Engine {
         trigger: Trigger,
     ) -> Result<Outcome, IngestError> {
         let now = (self.clock)();
-        let windows = partitions.iter().map(|partition| &self.windows[partition]);
-        let taken: Vec<Taken<'_>> = windows
-            .flat_map(|window| window.messages())
-            .map(|(message, payload)| Taken {
-                origin: message.origin,
-                key: message.key.as_deref(),
-                payload,
-            })
+        let started = Instant::now();
+        let taken: Vec<Taken<'_>> = partitions
+            .iter()
+            .flat_map(|partition| taken(partition.1, &self.windows[partition]))
             .collect();
         if self.topic(kind).encoding == Encoding::Avro {
             let payloads: Vec<&[u8]> = taken.iter().map(|taken| taken.payload).collect();
             let named = decode::schema_ids_of(&payloads);
             self.ids.learn(named).await?;
         }
-        let checked = self.accept(kind, &taken, now)?;
-        let refused = quarantine_rows(&self.topic(kind).name, &taken, &checked.refused, now)
-            .map_err(|source| IngestError::Columns {
-                table: Table::Quarantine,
-                source,
-            })?;
-        let advances: Vec<Advance> = partitions
-            .iter()
-            .map(|partition| {
-                let window = &self.windows[partition];
-                Advance {
-                    app_id: self.app_id(*partition),
-                    start: window.start,
-                    end: window.next,
-                }
-            })
-            .collect();
+        let accepted = self.accept(kind, &taken, now)?;
+        let refused = quarantine_rows(&self.topic(kind).name, &taken, &accepted.refused, now)
+            .map_err(in_quarantine)?;
+        let advances: Vec<Advance> = partitions.iter().map(|p| self.advance(*p)).collect();
         drop(taken);
-        for refusal in &checked.refused {
+        stage("decode", started);
+        for refusal in &accepted.refused {
             metrics::counter!("notspot_ingest_dead_letters_total", "reason" => refusal.reason.as_str())
                 .increment(1);
         }
-        let quarantined = self.commit_quarantine(partitions, refused, now).await?;
+        let quarantined = self.commit_quarantine(partitions, &refused, now).await?;
         let outcome = self
-            .commit_facts(kind, &checked.rows, &advances, now)
+            .commit_facts(kind, &accepted.rows, &advances, now)
             .await?;
-        self.settle(partitions, outcome, checked.rows.num_rows(), quarantined);
+        self.settle(partitions, outcome, accepted.rows(), quarantined);
+        if outcome == Outcome::Committed {
+            freshness(&accepted.rows, now);
+        }
         metrics::counter!("notspot_ingest_flush_total", "trigger" => trigger.as_str()).increment(1);
         tracing::info!(
-            table = %kind.table(), rows = checked.rows.num_rows(), quarantined,
+            table = %kind.table(), rows = accepted.rows(), quarantined,
             trigger = trigger.as_str(), outcome = ?outcome, "flushed"
         );
         Ok(outcome)
+    }
+
+    fn advance(&self, partition: Partition) -> Advance {
+        let window = &self.windows[&partition];
+        Advance {
+            app_id: self.app_id(partition),
+            start: window.start,
+            end: window.next,
+            last_time_ms: window.last_time_ms,
+            skipped: Skipped {
+                tombstones: window.tombstones,
+                holes: window.holes,
+                gone: 0,
+            },
+        }
     }
 
     fn accept(
@@ -111,7 +129,7 @@ impl Engine {
         kind: EventKind,
         taken: &[Taken<'_>],
         now: DateTime<Utc>,
-    ) -> Result<Checked, IngestError> {
+    ) -> Result<Accepted, IngestError> {
         let table = kind.table();
         let columns = |source| IngestError::Columns { table, source };
         let limit = self.config.validation.max_message_size.as_u64();
@@ -144,22 +162,24 @@ impl Engine {
                 Encoding::Avro => decode::decode_avro(kind, &payloads, &self.ids),
             }
             .map_err(columns)?;
-            let checked = validate::check(kind, &topic.name, decoded, &origins, &rules, now)
-                .map_err(columns)?;
-            rows.push(checked.rows);
+            let checked: Checked =
+                validate::check(kind, &topic.name, decoded, &origins, &rules, now)
+                    .map_err(columns)?;
+            if checked.rows.num_rows() > 0 {
+                rows.push(checked.rows);
+            }
             refused.extend(checked.refused.into_iter().map(|refused| Refused {
                 message: chunk[refused.message],
                 ..refused
             }));
         }
-        let rows = arrow::compute::concat_batches(&table.schema(), &rows).map_err(columns)?;
-        Ok(Checked { rows, refused })
+        Ok(Accepted { rows, refused })
     }
 
     async fn commit_facts(
         &mut self,
         kind: EventKind,
-        rows: &RecordBatch,
+        rows: &[RecordBatch],
         advances: &[Advance],
         now: DateTime<Utc>,
     ) -> Result<Outcome, IngestError> {
@@ -167,67 +187,18 @@ impl Engine {
             .facts
             .get_mut(&kind)
             .expect("tables of the settings are open");
-        let sorted = parquet::sort(kind.table(), rows).map_err(|source| IngestError::Columns {
-            table: kind.table(),
-            source,
-        })?;
-        let adds = parquet::write(table, &sorted).await?;
-        Ok(commit_fenced(table, adds, advances, now.timestamp_millis()).await?)
-    }
-
-    /// Commits refused messages under the quarantine's own positions, which never go down: a
-    /// replay that cuts its batches elsewhere adds nothing twice.
-    async fn commit_quarantine(
-        &mut self,
-        partitions: &[Partition],
-        refused: Vec<(Place, RecordBatch)>,
-        now: DateTime<Utc>,
-    ) -> Result<usize, IngestError> {
-        if refused.is_empty() {
-            return Ok(0);
-        }
-        let mut quarantined = 0;
-        // A conflict here is another partition's ingester or our own replay: read and try again.
-        for _ in 0..QUARANTINE_ATTEMPTS {
-            self.quarantine.refresh().await?;
-            let mut advances = Vec::new();
-            let mut batches = Vec::new();
-            for partition in partitions {
-                let app_id = self.app_id(*partition);
-                let end = self.windows[partition].next;
-                let position = self.quarantine.position(&app_id).await?;
-                let new = |offset: i64| position.is_none_or(|position| offset >= position);
-                let before = batches.len();
-                for ((of, offset), row) in &refused {
-                    if *of == partition.1 && new(*offset) {
-                        batches.push(row.clone());
-                    }
-                }
-                if batches.len() > before {
-                    let start = position.unwrap_or(self.windows[partition].start);
-                    advances.push(Advance { app_id, start, end });
-                }
-            }
-            if batches.is_empty() {
-                return Ok(quarantined);
-            }
-            let columns = |source| IngestError::Columns {
-                table: Table::Quarantine,
-                source,
-            };
-            let rows = arrow::compute::concat_batches(&Table::Quarantine.schema(), &batches)
-                .map_err(columns)?;
-            let sorted = parquet::sort(Table::Quarantine, &rows).map_err(columns)?;
-            let adds = parquet::write(&self.quarantine, &sorted).await?;
-            quarantined = rows.num_rows();
-            let now_ms = now.timestamp_millis();
-            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await?
-                == Outcome::Committed
-            {
-                return Ok(quarantined);
-            }
-        }
-        Err(IngestError::Worker("the quarantine's positions keep moving: is another ingester of the same group and partitions running?".into()))
+        let started = Instant::now();
+        let adds = write_groups(table, rows).await?;
+        stage("write", started);
+        let name = kind.table().name();
+        let bytes = adds.iter().map(|add| add.size.unsigned_abs()).sum();
+        metrics::counter!("notspot_ingest_files_written_total", "table" => name)
+            .increment(adds.len() as u64);
+        metrics::counter!("notspot_ingest_bytes_written_total", "table" => name).increment(bytes);
+        let started = Instant::now();
+        let outcome = commit_fenced(table, adds, advances, now.timestamp_millis()).await?;
+        stage("commit", started);
+        Ok(outcome)
     }
 
     fn settle(
@@ -237,83 +208,99 @@ impl Engine {
         rows: usize,
         quarantined: usize,
     ) {
+        let Some((kind, _)) = partitions.first() else {
+            return;
+        };
+        let (table, topic) = (kind.table().name(), self.topic(*kind).name.clone());
+        let result = match outcome {
+            Outcome::Committed => "ok",
+            Outcome::Fenced => "fenced",
+        };
+        metrics::counter!("notspot_ingest_commits_total", "table" => table, "result" => result)
+            .increment(1);
         if outcome == Outcome::Fenced {
-            metrics::counter!("notspot_ingest_commits_total", "result" => "fenced").increment(1);
             return;
         }
+        let (mut tombstones, mut holes) = (0, 0);
         for partition in partitions {
             let window = self
                 .windows
                 .get_mut(partition)
                 .expect("flushed windows stay");
-            self.progress
-                .tombstones
-                .fetch_add(window.tombstones, Ordering::Release);
+            tombstones += window.tombstones;
+            holes += window.holes;
             window.committed();
         }
-        self.progress.rows.fetch_add(rows as u64, Ordering::Release);
-        self.progress
+        let progress = &self.progress;
+        progress.tombstones.fetch_add(tombstones, Ordering::Release);
+        progress.rows.fetch_add(rows as u64, Ordering::Release);
+        progress
             .quarantined
             .fetch_add(quarantined as u64, Ordering::Release);
-        self.progress.commits.fetch_add(1, Ordering::Release);
-        metrics::counter!("notspot_ingest_commits_total", "result" => "ok").increment(1);
-        metrics::counter!("notspot_ingest_records_written_total").increment(rows as u64);
+        progress.commits.fetch_add(1, Ordering::Release);
+        metrics::counter!("notspot_ingest_tombstones_total", "topic" => topic.clone())
+            .increment(tombstones);
+        metrics::counter!("notspot_ingest_offset_holes_total", "topic" => topic).increment(holes);
+        metrics::counter!("notspot_ingest_records_written_total", "table" => table)
+            .increment(rows as u64);
+        let now_s = (self.clock)().timestamp_millis() as f64 / 1000.0;
+        metrics::gauge!("notspot_ingest_last_commit_timestamp_seconds", "table" => table)
+            .set(now_s);
     }
 }
 
+/// Returns the messages of a partition's window.
+fn taken(partition: i32, window: &Window) -> impl Iterator<Item = Taken<'_>> {
+    window.messages().map(move |(message, key, payload)| Taken {
+        origin: Origin {
+            partition,
+            offset: message.offset,
+            time_ms: message.time_ms,
+        },
+        key,
+        payload,
+    })
+}
+
+/// Writes one file a day and partition cell. However many a flush touches, only a few are in
+/// memory at once.
+async fn write_groups(table: &LakeTable, rows: &[RecordBatch]) -> Result<Vec<Add>, IngestError> {
+    let columns = |source| IngestError::Columns {
+        table: table.table,
+        source,
+    };
+    let groups = order::groups(rows).map_err(columns)?;
+    let write = |group: order::Group| async move {
+        let sorted = group.rows(rows).map_err(columns)?;
+        Ok::<_, IngestError>(parquet::write(table, &sorted).await?)
+    };
+    let written: Vec<Vec<Add>> = futures::stream::iter(groups.into_iter().map(write))
+        .buffered(FILES_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(written.into_iter().flatten().collect())
+}
+
+/// Shows how long a stage of the flush took.
+fn stage(stage: &'static str, started: Instant) {
+    metrics::histogram!("notspot_ingest_flush_duration_seconds", "stage" => stage)
+        .record(started.elapsed().as_secs_f64());
+}
+
+/// Shows how old the newest event is that has just become visible.
+fn freshness(rows: &[RecordBatch], now: DateTime<Utc>) {
+    let newest = rows
+        .iter()
+        .filter_map(|rows| rows.column_by_name("event_time"))
+        .filter_map(|times| max(times.as_primitive::<TimestampMicrosecondType>()))
+        .max();
+    if let Some(newest_us) = newest {
+        let age_s = (now.timestamp_micros() - newest_us) as f64 / 1e6;
+        metrics::gauge!("notspot_ingest_freshness_seconds").set(age_s);
+    }
+}
+
+/// Files of a flush that are encoded and stored at the same time.
+const FILES_AT_ONCE: usize = 8;
 /// Messages decoded at once: bounds the work thrown away when one is bad.
 const CHUNK_MESSAGES: usize = 8192;
-/// Commits of the quarantine tried before the ingester stops.
-const QUARANTINE_ATTEMPTS: u32 = 8;
-
-/// Partition and offset of a refused message.
-type Place = (i32, i64);
-
-/// Returns one single-row batch a refused message, with where it came from.
-fn quarantine_rows(
-    topic: &str,
-    taken: &[Taken<'_>],
-    refused: &[Refused],
-    now: DateTime<Utc>,
-) -> Result<Vec<(Place, RecordBatch)>, arrow::error::ArrowError> {
-    let row = |refused: &Refused| {
-        let taken = &taken[refused.message];
-        let Origin {
-            partition,
-            offset,
-            time_ms,
-        } = taken.origin;
-        let masked = schemas::card_data::mask_pans(taken.payload);
-        let changed = matches!(masked, std::borrow::Cow::Owned(_));
-        let key = taken.key.map(|key| {
-            String::from_utf8_lossy(&schemas::card_data::mask_pans(key.as_bytes())).into_owned()
-        });
-        let stored = (refused.reason != Reason::Oversize).then_some(&*masked);
-        let schema_id = decode::schema_id_of(taken.payload).and_then(|id| i32::try_from(id).ok());
-        let time =
-            |us: Option<i64>| TimestampMicrosecondArray::from(vec![us]).with_timezone(schemas::UTC);
-        let day =
-            i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
-        let size = i64::try_from(taken.payload.len()).expect("payloads fit memory");
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from(vec![topic])),
-            Arc::new(Int32Array::from(vec![partition])),
-            Arc::new(Int64Array::from(vec![offset])),
-            Arc::new(time(time_ms.map(|ms| ms * 1000))),
-            Arc::new(StringArray::from(vec![key])),
-            Arc::new(StringArray::from(vec![refused.reason.as_str()])),
-            Arc::new(StringArray::from(vec![refused.detail.as_str()])),
-            Arc::new(Int32Array::from(vec![schema_id])),
-            Arc::new(BinaryArray::from_opt_vec(vec![stored])),
-            Arc::new(Int64Array::from(vec![size])),
-            Arc::new(BooleanArray::from(vec![changed])),
-            Arc::new(time(Some(now.timestamp_micros()))),
-            Arc::new(Date32Array::from(vec![day])),
-        ];
-        Ok((
-            (partition, offset),
-            RecordBatch::try_new(Table::Quarantine.schema(), columns)?,
-        ))
-    };
-    refused.iter().map(row).collect()
-}

@@ -12,6 +12,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::script::Script;
 
@@ -138,6 +139,27 @@ impl Broker {
                 .map_err(Into::into)
         })?;
         all_done(answers).with_context(|| format!("cannot delete topic {name}"))
+    }
+
+    /// Deletes the messages of a partition before an offset, as retention would.
+    ///
+    /// # Errors
+    /// When the partition is unknown or ends before the offset.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(before))?;
+        let answers = in_runtime(async {
+            self.admin()?
+                .delete_records(&offsets, &admin_options())
+                .await
+                .map_err(Into::into)
+        })?;
+        for answer in answers.elements() {
+            answer.error().with_context(|| {
+                format!("cannot delete the records of {topic}/{partition} before {before}")
+            })?;
+        }
+        Ok(())
     }
 
     /// Kills the broker without warning (SIGKILL); its data stays for [`restart`](Self::restart).

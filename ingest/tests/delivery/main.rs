@@ -1,8 +1,15 @@
 //! Kafka to the lake on Apache Kafka: nothing lost, nothing twice, the bad alone quarantined.
 
+mod fencing;
+mod group;
+mod topics;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -12,7 +19,7 @@ use ingest::sink::table::table_url;
 use ingest::{Clock, IngestConfig, IngestError, Progress, Shutdown, Summary};
 use schemas::Table;
 use serde_json::json;
-use testkit::{Message, produce_all, shared_kafka, unique_name};
+use testkit::{Broker, Message, produce_all, shared_kafka, unique_name};
 
 fn clock() -> Clock {
     let now: DateTime<Utc> = Utc
@@ -33,9 +40,12 @@ struct Case {
 
 impl Case {
     fn new(partitions: i32) -> Self {
+        Self::on(shared_kafka(), partitions)
+    }
+
+    fn on(broker: &Broker, partitions: i32) -> Self {
         let lake = tempfile::tempdir().expect("a temporary folder");
         let topic = unique_name("heartbeat");
-        let broker = shared_kafka();
         broker.create_topic(&topic, partitions).expect("a topic");
         let mut config = IngestConfig {
             lake: lake.path().to_string_lossy().into_owned(),
@@ -58,19 +68,29 @@ impl Case {
         }
     }
 
-    fn produce(&self, messages: &[Message]) {
-        produce_all(shared_kafka().bootstrap(), &self.topic, messages).expect("acknowledged");
+    fn produce(&self, messages: &[Message]) -> Vec<(String, i64)> {
+        let brokers = &self.config.kafka.brokers;
+        let places = produce_all(brokers, &self.topic, messages).expect("acknowledged");
+        places
+            .into_iter()
+            .map(|(p, o)| (p.to_string(), o))
+            .collect()
     }
 
     fn ingest(&self) -> Result<Summary, IngestError> {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let progress = Arc::new(Progress::default());
-        runtime.block_on(ingest::run(
-            self.config.clone(),
-            Shutdown::default(),
-            progress,
-            clock(),
-        ))
+        run(&self.config, &Shutdown::default(), &Arc::default())
+    }
+
+    fn set(&mut self, property: &str, value: &str) {
+        let properties = &mut self.config.kafka.properties;
+        properties.insert(property.to_owned(), value.to_owned());
+    }
+
+    /// Starts an ingester that runs until it is stopped.
+    fn start(&self) -> Running {
+        let mut config = self.config.clone();
+        config.until_end = false;
+        Running::start(config)
     }
 
     /// Reads a table through its log: files in the log, then their rows.
@@ -106,6 +126,58 @@ impl Case {
         offsets
     }
 }
+
+fn run(
+    config: &IngestConfig,
+    shutdown: &Shutdown,
+    progress: &Arc<Progress>,
+) -> Result<Summary, IngestError> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (shutdown, progress) = (shutdown.clone(), progress.clone());
+    runtime.block_on(ingest::run(config.clone(), shutdown, progress, clock()))
+}
+
+/// An ingester on a thread of its own.
+struct Running {
+    shutdown: Shutdown,
+    progress: Arc<Progress>,
+    thread: JoinHandle<Result<Summary, IngestError>>,
+}
+
+impl Running {
+    fn start(config: IngestConfig) -> Self {
+        let (shutdown, progress) = (Shutdown::default(), Arc::<Progress>::default());
+        let (asked, shown) = (shutdown.clone(), progress.clone());
+        let thread = std::thread::spawn(move || run(&config, &asked, &shown));
+        Self {
+            shutdown,
+            progress,
+            thread,
+        }
+    }
+
+    /// Waits until this many messages were consumed.
+    fn has_consumed(&self, messages: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.progress.consumed.load(Ordering::Relaxed) < messages {
+            assert!(Instant::now() < deadline, "{:?}", self.progress);
+            assert!(!self.thread.is_finished(), "it ended, {:?}", self.progress);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn stop(self) -> Result<Summary, IngestError> {
+        self.shutdown.request();
+        self.end()
+    }
+
+    fn end(self) -> Result<Summary, IngestError> {
+        self.thread.join().expect("an ingester does not panic")
+    }
+}
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn files_in_log(root: &Path) -> Vec<String> {
     let mut versions: Vec<_> = std::fs::read_dir(root.join("_delta_log"))
@@ -205,6 +277,17 @@ fn values_arrive_as_sent_and_lie_in_their_partition() {
         attempts,
         [("\"T1\"".into(), Some(11)), ("\"T2\"".into(), Some(22))]
     );
+}
+
+#[test]
+fn a_topic_of_nothing_but_poison_is_quarantined_as_it_came() {
+    let case = Case::new(2);
+    let poison = |n: i32| Message::new("T", format!("{{\"poison\": {n}")).to_partition(n % 2);
+    let mut produced = case.produce(&(0..20_000).map(poison).collect::<Vec<_>>());
+    let summary = case.ingest().expect("read to the end");
+    assert_eq!((summary.rows, summary.quarantined), (0, 20_000));
+    produced.sort();
+    assert_eq!(case.offsets(Table::Quarantine, "kafka_partition"), produced);
 }
 
 #[test]

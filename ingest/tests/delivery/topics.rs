@@ -1,0 +1,150 @@
+//! Topics that lose messages, or are deleted and made anew: nothing of it passes in silence.
+
+use std::time::Duration;
+
+use ingest::sink::table::table_url;
+use schemas::Table;
+use testkit::{Message, shared_kafka};
+
+use crate::{Case, heartbeat};
+
+/// A case whose lake holds the first hundred messages of one partition.
+fn hundred() -> Case {
+    let case = Case::new(1);
+    case.produce(&batch(100, 1));
+    case.ingest().expect("read to the end");
+    case
+}
+
+fn batch(messages: i64, attempts: i64) -> Vec<Message> {
+    let message = |n| heartbeat(&format!("T{n}"), attempts).to_partition(0);
+    (0..messages).map(message).collect()
+}
+
+/// Returns what the commits of the heartbeats say of one kind of skipped offsets.
+fn skipped(case: &Case, why: &str) -> u64 {
+    let lake = case.lake.path().to_string_lossy().into_owned();
+    let url = table_url(&lake, Table::Heartbeats).expect("a path");
+    let log = url.to_file_path().expect("a local lake").join("_delta_log");
+    let mut skipped = 0;
+    for entry in std::fs::read_dir(log).expect("a log") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).expect("text");
+        for line in text.lines() {
+            let action: serde_json::Value = serde_json::from_str(line).expect("actions are JSON");
+            let covered = &action["commitInfo"][ingest::sink::commit::OFFSETS];
+            let covered = covered.as_array().into_iter().flatten();
+            skipped += covered.filter_map(|of| of[why].as_u64()).sum::<u64>();
+        }
+    }
+    skipped
+}
+
+#[test]
+fn messages_deleted_before_they_were_read_stop_it_unless_the_gap_is_recorded() {
+    let mut case = hundred();
+    case.produce(&batch(100, 2));
+    shared_kafka()
+        .delete_records(&case.topic, 0, 150)
+        .expect("deleted");
+    let error = case.ingest().expect_err("50 messages are gone").to_string();
+    for told in [
+        &format!("{}/0", case.topic),
+        "100",
+        "150..200",
+        "--allow-gap",
+    ] {
+        assert!(error.contains(told), "{told} in {error}");
+    }
+    case.config.allow_gap = true;
+    let summary = case.ingest().expect("gaps are allowed");
+    assert_eq!((summary.rows, skipped(&case, "gone")), (50, 50));
+    // What is recorded is no gap any more.
+    case.config.allow_gap = false;
+    assert_eq!(case.ingest().expect("no gap").consumed, 0);
+}
+
+#[test]
+fn a_topic_made_anew_is_noticed_and_read_from_its_start_in_a_new_epoch() {
+    // Shorter than what was read, as long, and longer: only the first shows in the offsets.
+    for messages in [40, 100, 160] {
+        let mut case = hundred();
+        let broker = shared_kafka();
+        broker.delete_topic(&case.topic).expect("deleted");
+        broker.create_topic(&case.topic, 1).expect("made anew");
+        // Times of another day than those of the first topic.
+        let later = |message: Message| message.at(1_795_500_000_000);
+        case.produce(
+            &batch(messages, 2)
+                .into_iter()
+                .map(later)
+                .collect::<Vec<_>>(),
+        );
+        case.config.allow_gap = true;
+        let error = case.ingest().expect_err("another topic").to_string();
+        for told in [&format!("{}/0", case.topic), "made anew", "`epoch`"] {
+            assert!(error.contains(told), "{messages}: {told} in {error}");
+        }
+        case.config.allow_gap = false;
+        case.config.epoch = 1;
+        let summary = case.ingest().expect("a new epoch");
+        assert_eq!(summary.rows, messages.unsigned_abs());
+    }
+}
+
+#[test]
+fn a_topic_deleted_while_it_runs_ends_it() {
+    let mut case = Case::new(1);
+    case.config.flush.max_age = Duration::from_millis(500);
+    case.set("topic.metadata.refresh.interval.ms", "500");
+    case.set("topic.metadata.propagation.max.ms", "1000");
+    let member = case.start();
+    case.produce(&batch(10, 1));
+    member.has_consumed(10);
+    shared_kafka().delete_topic(&case.topic).expect("deleted");
+    let error = member.end().expect_err("nothing to read").to_string();
+    assert!(error.contains(&case.topic), "{error}");
+}
+
+#[test]
+fn tombstones_are_counted_and_a_clock_far_off_opens_no_partition() {
+    let case = Case::new(1);
+    let day = 86_400_000;
+    let at = |event_ms: i64| {
+        Message::json(
+            "T",
+            &testkit::events::heartbeat("T", event_ms, serde_json::json!({})),
+        )
+    };
+    let tombstone = Message {
+        payload: None,
+        ..Message::new("T", "")
+    };
+    case.produce(&[
+        at(0),
+        at(crate::EVENT_MS),
+        tombstone,
+        at(crate::EVENT_MS + 365 * day),
+    ]);
+    let summary = case.ingest().expect("read to the end");
+    assert_eq!(
+        (summary.rows, summary.quarantined, summary.tombstones),
+        (1, 2, 1)
+    );
+    assert_eq!(skipped(&case, "tombstones"), 1);
+    let folders = std::fs::read_dir(case.lake.path().join("heartbeats")).expect("a table");
+    let days: Vec<String> = folders
+        .map(|entry| {
+            entry
+                .expect("a folder")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name.starts_with("event_date="))
+        .collect();
+    assert_eq!(days, ["event_date=2026-11-24"]);
+}
