@@ -46,9 +46,17 @@ impl DerivedTable {
             .and_then(DeltaTableBuilder::build)
             .map_err(failed)?;
         match delta.load().await {
-            Ok(()) => {}
+            Ok(()) if has_columns(table, &delta).map_err(failed)? => {}
+            Ok(()) => {
+                // An older build's columns: everything derived can be derived again.
+                delta = create(table, &location, SaveMode::Overwrite)
+                    .await
+                    .map_err(failed)?;
+            }
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
-                delta = create(table, &location).await.map_err(failed)?;
+                delta = create(table, &location, SaveMode::Ignore)
+                    .await
+                    .map_err(failed)?;
             }
             Err(source) => return Err(failed(source)),
         }
@@ -170,7 +178,18 @@ impl DerivedTable {
     }
 }
 
-async fn create(table: Table, location: &Url) -> Result<DeltaTable, DeltaTableError> {
+fn has_columns(table: Table, delta: &DeltaTable) -> Result<bool, DeltaTableError> {
+    let found = delta.snapshot()?.schema();
+    let schema = table.schema();
+    let mut columns = schema.fields().iter();
+    Ok(columns.all(|column| found.field(column.name()).is_some()))
+}
+
+async fn create(
+    table: Table,
+    location: &Url,
+    mode: SaveMode,
+) -> Result<DeltaTable, DeltaTableError> {
     let columns: StructType = table.schema().as_ref().try_into_kernel()?;
     let properties = table.properties(DEFAULT_PARTITION_RESOLUTION);
     CreateBuilder::new()
@@ -185,7 +204,7 @@ async fn create(table: Table, location: &Url) -> Result<DeltaTable, DeltaTableEr
                 .map(|(key, value)| (key, Some(value))),
         )
         .with_raise_if_key_not_exists(false)
-        .with_save_mode(SaveMode::Ignore)
+        .with_save_mode(mode)
         .await
 }
 

@@ -125,19 +125,16 @@ impl Snapshot {
             .await
             .map_err(log_error)?
         else {
-            let files = Arc::from([]);
-            return Ok((
-                Self {
-                    table,
-                    version: None,
-                    store_url,
-                    files,
-                },
-                None,
-            ));
+            return Ok((Self::empty(table, store_url), None));
         };
         let state = delta.snapshot().map_err(log_error)?;
-        check_layout(&location, table, state)?;
+        match check_layout(&location, table, state) {
+            // What an older build derived is as good as not there: the next analysis writes it anew.
+            Err(SnapshotError::Column { .. }) if table.is_derived() => {
+                return Ok((Self::empty(table, store_url), None));
+            }
+            checked => checked?,
+        }
         let root = Path::from_url_path(location.path()).map_err(|error| SnapshotError::File {
             location: location.to_string(),
             file: ".".into(),
@@ -155,6 +152,15 @@ impl Snapshot {
             files: files.into(),
         };
         Ok((snapshot, Some(delta.log_store().root_object_store(None))))
+    }
+
+    fn empty(table: Table, store_url: ObjectStoreUrl) -> Self {
+        Self {
+            table,
+            version: None,
+            store_url,
+            files: Arc::from([]),
+        }
     }
 
     pub(crate) fn state(&self) -> TableState {

@@ -68,11 +68,21 @@ impl Fleet {
 fn what_is_planted_is_found_and_what_is_not_planted_is_not() {
     for seed in SEEDS {
         let fleet = Fleet::simulated(seed);
+        a_query_counts_what_the_roll_up_counted(&fleet);
         everything_planted_is_found(&fleet);
         zones_hold_what_was_planted_and_little_else(&fleet);
         outages_begin_and_end_when_they_did(&fleet);
         few_sound_terminals_are_accused(&fleet);
         causes_are_right(&fleet);
+    }
+}
+
+fn a_query_counts_what_the_roll_up_counted(fleet: &Fleet) {
+    for day in ["2026-11-13", "2026-11-21"] {
+        let rows = fleet.sql(&include_str!("rollup.sql").replace("{day}", day));
+        let count = |name: &str| rows[0][name].as_u64().expect("a count");
+        assert!(count("rows") > 2_000, "{day}: {rows}");
+        assert_eq!(count("differing"), 0, "{day} of seed {}", fleet.seed);
     }
 }
 

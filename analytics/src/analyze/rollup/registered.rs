@@ -56,8 +56,8 @@ impl Registry {
             let (terminals, merchants) = (terminals?, merchants?);
             let (zones, opens, closes) = (zones?, opens?, closes?);
             let cells = columns::optional_integers(&batch, "cell_r9")?;
-            let [lats, lons, radii] = ["lat", "lon", "allowed_radius_m"]
-                .map(|name| columns::numbers(&batch, name));
+            let [lats, lons, radii] =
+                ["lat", "lon", "allowed_radius_m"].map(|name| columns::numbers(&batch, name));
             let (lats, lons, radii) = (lats?, lons?, radii?);
             for row in 0..batch.num_rows() {
                 let text = |column| columns::text(column, row).map(str::to_owned);
