@@ -92,12 +92,15 @@ impl Cells {
     }
 }
 
+/// Carrier, cell, and the attempts there.
+type AttemptsAt = (Option<String>, Option<CellIndex>, u64);
+
 /// What the window says of the fleet.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) cells: Cells,
     /// Attempts by terminal, carrier and cell.
-    attempts: HashMap<String, Vec<(Option<String>, Option<CellIndex>, u64)>>,
+    attempts: HashMap<String, Vec<AttemptsAt>>,
     by_merchant: HashMap<String, u64>,
     /// Failures a flagged terminal has beyond its peers.
     pub(super) avoidable: HashMap<String, f64>,

@@ -175,12 +175,12 @@ async fn cells(
         let (cells, carriers, terminals) =
             (text("cell")?, text("carrier_plmn")?, text("terminal_id")?);
         let days = columns::days(batch, "first_day")?;
-        for row in 0..batch.num_rows() {
+        for (row, first_day) in days.into_iter().enumerate() {
             for at in in_cell.get(cells.value(row)).into_iter().flatten() {
                 let treated = &mut found[*at];
                 let carrier = treated.carrier.as_deref();
                 let is_carriers = carrier.is_none_or(|carrier| carrier == carriers.value(row));
-                if is_carriers && days[row].is_some_and(|day| day < treated.start) {
+                if is_carriers && first_day.is_some_and(|day| day < treated.start) {
                     treated.terminals.insert(terminals.value(row).to_owned());
                 }
             }
