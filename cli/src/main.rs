@@ -110,9 +110,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// Starts the runtime of commands that wait for files and networks.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    /// The log of a table is read by calls nested deeper than the 2 MiB of a worker always hold.
+    const STACK_BYTES: usize = 8 << 20;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder
         .enable_all()
+        .thread_stack_size(STACK_BYTES)
         .build()
         .context("cannot start the runtime")
 }
