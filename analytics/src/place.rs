@@ -8,10 +8,8 @@ use schemas::position::{LatLon, haversine_m};
 /// How far from its registered place a terminal may be when the registry does not say, in m.
 pub(crate) const DEFAULT_RADIUS_M: f64 = 1_000.0;
 
-/// Tells whether a position found this way is the terminal's own.
-pub(crate) fn is_own_receiver(position_source: &str) -> bool {
-    matches!(position_source, "gnss" | "wifi")
-}
+/// Sources of a position that are the terminal's own receiver.
+pub(crate) const OWN_RECEIVERS: [&str; 2] = ["gnss", "wifi"];
 
 /// Tells whether a position of the terminal's own receiver is outside of its registered place.
 pub(crate) fn is_elsewhere(at: LatLon, home: LatLon, radius_m: f64) -> bool {

@@ -28,7 +28,7 @@ fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
     let sources = args[0].as_string::<i32>().iter();
     let rows = sources.zip(at).zip(home).zip(float64s(&args[5]));
     let verdicts = rows.map(|(((source, at), home), radius_m)| {
-        let is_own = source.is_some_and(place::is_own_receiver);
+        let is_own = source.is_some_and(|source| place::OWN_RECEIVERS.contains(&source));
         let places = position(at.0, at.1).zip(position(home.0, home.1));
         let radius_m = radius_m.unwrap_or(DEFAULT_RADIUS_M);
         Some(is_own && places.is_some_and(|(at, home)| place::is_elsewhere(at, home, radius_m)))

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
-use chrono::NaiveTime;
 use foldhash::fast::FixedState;
 use object_store::ObjectStore;
 use schemas::Table;
@@ -15,8 +14,9 @@ use schemas::lake::cell_to_i64;
 use super::events::{Coders, Events, Numbers};
 use super::facts::Part;
 use super::fold::cell_r4;
+use super::hours::midnight_us;
 use super::names::{Name, Names};
-use super::output::Origin;
+use super::output::{Origin, Texts, moments};
 use super::registered::Registry;
 use crate::analyze::AnalyzeError;
 
@@ -153,13 +153,8 @@ impl Activity {
 
     /// Returns the rows of `activity_hours`.
     pub(super) fn rows(self, names: &Names, origin: Origin) -> Result<RecordBatch, ArrowError> {
-        let texts = names.texts();
-        let text = |name: Name| Some(&*texts[name.checked_sub(1)? as usize]);
-        let midnight_us = origin
-            .day
-            .and_time(NaiveTime::MIN)
-            .and_utc()
-            .timestamp_micros();
+        let texts = Texts(names.texts());
+        let midnight_us = midnight_us(origin.day);
         let mut rows: BTreeMap<(i64, Whom), Hour> = BTreeMap::new();
         for (whom, hours) in self.hours {
             for (number, hour) in (0..).zip(hours) {
@@ -174,20 +169,12 @@ impl Activity {
             if let Some(column) = origin.column(name, rows.len()) {
                 return column;
             }
-            let time = |times: Vec<i64>| -> ArrayRef {
-                let zone = match field.data_type() {
-                    DataType::Timestamp(_, zone) => zone.clone(),
-                    _ => None,
-                };
-                Arc::new(TimestampMicrosecondArray::from(times).with_timezone_opt(zone))
+            let whom = |pick: fn(&Whom) -> Name| texts.column(rows.keys().map(|(_, of)| pick(of)));
+            let count = |pick: fn(&Hour) -> i64| -> ArrayRef {
+                Arc::new(Int64Array::from_iter_values(rows.values().map(pick)))
             };
-            let whom = |pick: fn(&Whom) -> Name| -> ArrayRef {
-                let names = rows.keys().map(|(_, whom)| text(pick(whom)));
-                Arc::new(names.collect::<StringArray>())
-            };
-            let count = |pick: fn(&Hour) -> i64| rows.values().map(pick).collect::<Vec<_>>();
             match name {
-                "hour_time" => time(rows.keys().map(|(hour_us, _)| *hour_us).collect()),
+                "hour_time" => moments(rows.keys().map(|(hour_us, _)| *hour_us)),
                 "host_id" => whom(|whom| whom.host),
                 "carrier_plmn" => whom(|whom| whom.plmn),
                 "app_version" => whom(|whom| whom.app),
@@ -199,10 +186,10 @@ impl Activity {
                             .collect::<Int64Array>(),
                     )
                 }
-                "terminals" => Arc::new(Int64Array::from(count(|hour| hour.terminals))),
-                "attempts" => Arc::new(Int64Array::from(count(|hour| hour.attempts))),
-                "first_time" => time(count(|hour| hour.first_us)),
-                "last_time" => time(count(|hour| hour.last_us)),
+                "terminals" => count(|hour| hour.terminals),
+                "attempts" => count(|hour| hour.attempts),
+                "first_time" => moments(rows.values().map(|hour| hour.first_us)),
+                "last_time" => moments(rows.values().map(|hour| hour.last_us)),
                 _ => panic!("nothing fills {name}"),
             }
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Int32Type};
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveDate;
 use foldhash::fast::FixedState;
 use h3o::{CellIndex, Resolution};
 use schemas::Table;
@@ -15,7 +15,7 @@ use schemas::radio::{Rat, Strength, is_weak};
 
 use super::events::{Coders, Events, Numbers};
 use super::facts::Part;
-use super::hours::DAY_S;
+use super::hours::{DAY_S, midnight_us};
 use super::names::{Name, Names};
 use super::registered::Registry;
 use super::slots::Slots;
@@ -102,7 +102,7 @@ impl Shared {
     ) -> Self {
         let number = |text| names.number(text);
         let known = Known {
-            own_receiver: ["gnss", "wifi"].map(number),
+            own_receiver: place::OWN_RECEIVERS.map(number),
             fixed_access: ["wifi", "ethernet"].map(number),
             no_answer: number("no_answer"),
             declined: number("declined"),
@@ -112,7 +112,6 @@ impl Shared {
                 .map(|rat| (number(rat.as_str()), rat))
                 .collect(),
         };
-        debug_assert!(["gnss", "wifi"].into_iter().all(place::is_own_receiver));
         Self {
             names,
             registry,
@@ -137,13 +136,12 @@ pub(super) struct Fold {
 
 impl Fold {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let midnight = shared.day.and_time(NaiveTime::MIN).and_utc();
         Self {
+            midnight_us: midnight_us(shared.day),
             shared,
             numbers: HashMap::default(),
             terminals: Vec::new(),
             slots: Slots::default(),
-            midnight_us: midnight.timestamp_micros(),
             last: usize::MAX,
         }
     }

@@ -6,6 +6,11 @@ use chrono_tz::Tz;
 /// Seconds of a day.
 pub(super) const DAY_S: u32 = 86_400;
 
+/// Returns the begin of a UTC day, in µs since the epoch.
+pub(super) fn midnight_us(day: NaiveDate) -> i64 {
+    day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
+}
+
 /// Parts of a UTC day, in order and apart: `from` inclusive, `to` exclusive, in s since midnight.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct OpenHours(Vec<(u32, u32)>);

@@ -26,7 +26,7 @@ mod windows;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveDate;
 use tokio::task::JoinSet;
 
 use super::{AnalyzeError, METHOD_VERSION};
@@ -47,7 +47,7 @@ pub(super) async fn activity(
     source_rows: u64,
 ) -> Result<RecordBatch, AnalyzeError> {
     let names = Arc::new(Names::default());
-    let midnight_us = day.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
+    let midnight_us = hours::midnight_us(day);
     let store = lake.store()?;
     let mut tasks = JoinSet::new();
     for parts in facts::deal(lake, day, lake.tasks()) {

@@ -6,12 +6,13 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Date32Type, Field};
+use arrow::datatypes::{Date32Type, Field};
 use arrow::error::ArrowError;
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveDate;
 use schemas::Table;
 
 use super::fold::{Fold, Shared};
+use super::hours::midnight_us;
 use super::names::Name;
 use super::silence;
 use super::slots::{Context, SlotCounts};
@@ -46,16 +47,21 @@ impl Origin {
     }
 }
 
-/// Texts of a number.
+/// Returns a column of moments, in µs since the epoch.
+pub(super) fn moments(times_us: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter_values(times_us).with_timezone(schemas::UTC))
+}
+
+/// Texts by their numbers.
 #[derive(Debug)]
-struct Texts(Vec<Arc<str>>);
+pub(super) struct Texts(pub(super) Vec<Arc<str>>);
 
 impl Texts {
     fn of(&self, name: Name) -> Option<&str> {
         Some(&self.0[name.checked_sub(1)? as usize])
     }
 
-    fn column(&self, names: impl Iterator<Item = Name>) -> ArrayRef {
+    pub(super) fn column(&self, names: impl Iterator<Item = Name>) -> ArrayRef {
         Arc::new(names.map(|name| self.of(name)).collect::<StringArray>())
     }
 }
@@ -201,11 +207,7 @@ pub(super) fn failure_slots(
     origin: Origin,
 ) -> Result<RecordBatch, ArrowError> {
     let texts = Texts(shared.names.texts());
-    let midnight_us = origin
-        .day
-        .and_time(NaiveTime::MIN)
-        .and_utc()
-        .timestamp_micros();
+    let midnight_us = midnight_us(origin.day);
     let rows: Vec<((u32, Context), SlotCounts)> = slots.into_sorted().into_iter().collect();
     let schema = Table::FailureSlots.schema();
     let columns = schema.fields().iter().map(|field| -> ArrayRef {
@@ -224,11 +226,7 @@ pub(super) fn failure_slots(
                 let times = rows
                     .iter()
                     .map(|((slot, _), _)| midnight_us + i64::from(slot * SLOT_S) * 1_000_000);
-                let zone = match field.data_type() {
-                    DataType::Timestamp(_, zone) => zone.clone(),
-                    _ => None,
-                };
-                Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone_opt(zone))
+                moments(times)
             }
             "acquirer_id" => of(|of| of.acquirer),
             "host_id" => of(|of| of.host),
