@@ -8,6 +8,7 @@
 mod columns;
 mod days;
 mod emptied;
+mod interned;
 mod outages;
 mod publish;
 mod rollup;

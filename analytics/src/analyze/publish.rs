@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, lexsort_to_indices, max, min, take};
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, max, min, take};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
@@ -319,4 +319,24 @@ pub(super) fn rows_to_batch<T: serde::Serialize>(
     Ok(decoder
         .flush()?
         .unwrap_or_else(|| RecordBatch::new_empty(schema)))
+}
+
+/// Rows that become columns at a time: as text between the two they take many times their size.
+const ROWS_AT_ONCE: usize = 16 * 1024;
+/// Rows of one file.
+const FILE_ROWS: usize = 512 * 1024;
+
+/// Returns rows as the table has them, a batch a file.
+pub(super) fn rows_to_batches<T: serde::Serialize>(
+    table: Table,
+    rows: &[T],
+) -> Result<Vec<RecordBatch>, AnalyzeError> {
+    let files = rows.chunks(FILE_ROWS).map(|rows| {
+        let parts = rows.chunks(ROWS_AT_ONCE);
+        let parts: Vec<RecordBatch> = parts
+            .map(|rows| rows_to_batch(table, rows))
+            .collect::<Result<_, _>>()?;
+        Ok(concat_batches(&table.schema(), &parts)?)
+    });
+    files.collect()
 }

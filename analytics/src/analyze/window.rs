@@ -5,28 +5,41 @@
 //! Last come what interventions changed and what would help, which read what was published before.
 
 mod actions;
+mod counted;
 mod devices;
 mod effects;
 mod places;
 mod zones;
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
 use schemas::Table;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use url::Url;
 
-use super::publish::{DerivedTable, rows_to_batch};
+use super::publish::{DerivedTable, rows_to_batches};
 use super::{AnalyzeError, METHOD_VERSION};
 use crate::session::LakeSession;
 use places::Places;
 
 /// What every row of a window says of where it comes from.
-#[derive(Debug, Clone, Serialize)]
-struct Origin {
+#[derive(Debug, Clone)]
+struct Origin(Arc<Run>);
+
+#[derive(Debug, Serialize)]
+struct Run {
     method_version: i32,
     window_from: String,
     data_until: Option<String>,
     window_to: String,
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }
 
 /// Tables that decide what a window shows.
@@ -53,19 +66,21 @@ pub(super) async fn publish(
     if done.made_from(&app_id).await? == Some(made_from) {
         return Ok(false);
     }
-    let places = Places::read(lake, from, to).await?;
-    let origin = Origin {
+    let counted = places::read(lake, from, to).await?;
+    let origin = Origin(Arc::new(Run {
         method_version: METHOD_VERSION,
         window_from: from.to_string(),
         data_until: data_until(lake).await?,
         window_to: to.to_string(),
-    };
+    }));
     let known = zones::known(lake, to).await?;
     let of_window = origin.clone();
     let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
+        let places = Places::of(&counted);
         let weak_places = zones::weak_places(&places)?;
         let terminals = devices::terminals(&places, &weak_places, &of_window)?;
         let flagged = devices::flagged(&terminals);
+        let terminals = rows_to_batches(Table::TerminalFlags, &terminals)?;
         let models = devices::models(&places, &flagged, &weak_places, &of_window)?;
         let zones = zones::find(&places, &flagged, &known, &of_window, to)?;
         Ok((terminals, models, zones))
@@ -80,7 +95,7 @@ pub(super) async fn publish(
         now,
     };
     publication
-        .replace(Table::TerminalFlags, &terminals)
+        .replace_by(Table::TerminalFlags, terminals)
         .await?;
     publication.replace(Table::DeviceModels, &models).await?;
     publication.replace(Table::WeakZones, &zones.weak).await?;
@@ -88,7 +103,7 @@ pub(super) async fn publish(
         .replace(Table::FailureZones, &zones.failure)
         .await?;
     publication.replace(Table::Cells, &zones.cells).await?;
-    drop((terminals, models, zones));
+    drop((models, zones));
     lake.refresh().await?;
     let effects = effects::find(lake, &origin, from, to).await?;
     publication
@@ -108,12 +123,15 @@ struct Publication {
 
 impl Publication {
     async fn replace<T: Serialize>(&self, table: Table, rows: &[T]) -> Result<(), AnalyzeError> {
-        let rows = rows_to_batch(table, rows)?;
+        self.replace_by(table, rows_to_batches(table, rows)?).await
+    }
+
+    async fn replace_by(&self, table: Table, files: Vec<RecordBatch>) -> Result<(), AnalyzeError> {
         DerivedTable::open(&self.location, table)
             .await?
             .replace(
                 &[self.to],
-                [Ok(rows)],
+                files.into_iter().map(Ok),
                 (&self.made_from.0, self.made_from.1),
                 self.now.timestamp_millis(),
             )

@@ -250,6 +250,11 @@ impl RecordBatchStream for OnceStream {
 pub(crate) struct EventKeys(HashSet<u128, FixedState>);
 
 impl EventKeys {
+    /// Forgets every event.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Takes note of an event; `false` for the copy of one seen before.
     pub(crate) fn insert(&mut self, event_id: &str, terminal_id: &str, event_time_us: i64) -> bool {
         self.0.insert(key(event_id, terminal_id, event_time_us))

@@ -19,6 +19,7 @@ use super::names::{Name, Names};
 use super::output::{Origin, Texts, moments};
 use super::registered::Registry;
 use crate::analyze::AnalyzeError;
+use crate::analyze::interned::Interned;
 
 const COLUMNS: [&str; 6] = [
     "host_id",
@@ -54,7 +55,9 @@ type Counted = Vec<(Whom, u32)>;
 /// What one task counted.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    terminals: HashMap<Box<str>, Counted, FixedState>,
+    ids: Interned,
+    /// Of each terminal, in the order of `ids`.
+    terminals: Vec<Counted>,
     hours: HashMap<Whom, [Option<Hour>; 24], FixedState>,
 }
 
@@ -108,8 +111,9 @@ impl Activity {
     }
 
     fn is_first(&mut self, terminal: &str, whom: Whom, hour: u32) -> bool {
-        let Some(counted) = self.terminals.get_mut(terminal) else {
-            self.terminals.insert(terminal.into(), vec![(whom, hour)]);
+        let number = self.ids.number(terminal) as usize;
+        let Some(counted) = self.terminals.get_mut(number) else {
+            self.terminals.push(vec![(whom, hour)]);
             return true;
         };
         match counted.iter_mut().find(|(known, _)| *known == whom) {
@@ -137,10 +141,11 @@ impl Activity {
                 }
             }
         }
-        for (terminal, counted) in other.terminals {
+        for (number, counted) in (0..).zip(other.terminals) {
+            let terminal = other.ids.text(number);
             for (whom, hours) in counted {
                 for hour in (0..24).filter(|hour| hours >> hour & 1 == 1) {
-                    if !self.is_first(&terminal, whom, 1 << hour)
+                    if !self.is_first(terminal, whom, 1 << hour)
                         && let Some(known) = self.hours.get_mut(&whom)
                         && let Some(known) = &mut known[hour]
                     {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use chrono::NaiveDate;
 use futures::future::BoxFuture;
@@ -25,12 +25,13 @@ use schemas::Table;
 
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
-use crate::tables::{DataFile, EventKeys};
+use super::copies::{Copies, by_age, clusters, is_sorted};
+use crate::tables::DataFile;
 
 /// Rows of a batch: enough to forget what a batch costs, few enough for the processor's cache.
 const BATCH_ROWS: usize = 16 * 1024;
-/// What tells events apart.
-const KEY: [&str; 3] = ["event_id", "terminal_id", "event_time"];
+/// What tells events apart, and what their files are sorted by.
+const KEY: [&str; 4] = ["event_id", "terminal_id", "event_time", "cell_r9"];
 /// Texts that hardly repeat.
 const OF_MANY_KINDS: [&str; 3] = ["event_id", "terminal_id", "attempt_id"];
 
@@ -61,14 +62,20 @@ impl Part {
     where
         F: FnMut(&RecordBatch, &[u32]) -> Result<(), AnalyzeError>,
     {
-        let mut seen = EventKeys::default();
+        let files = self.files.get(&table).map_or(&[][..], Vec::as_slice);
         let mut rows = Vec::with_capacity(BATCH_ROWS);
-        for file in self.files.get(&table).into_iter().flatten() {
-            let mut batches = open(store, file, columns).await?;
-            while let Some(batch) = batches.next().await {
-                let batch = batch.map_err(|source| read_error(file, source))?;
-                first_copies(&batch, &mut seen, &mut rows);
-                take(&batch, &rows)?;
+        for cluster in clusters(table, files) {
+            let mut copies = Copies::default();
+            for file in &cluster {
+                let mut batches = open(store, file, columns).await?;
+                copies.is_sorted = cluster.len() == 1 && batches.is_sorted;
+                while let Some(batch) = batches.stream.next().await {
+                    let batch = batch.map_err(|source| read_error(file, source))?;
+                    copies
+                        .first(&batch, &mut rows)
+                        .map_err(|source| read_error(file, source))?;
+                    take(&batch, &rows)?;
+                }
             }
         }
         Ok(())
@@ -88,9 +95,7 @@ pub(super) fn deal(lake: &LakeSession, day: NaiveDate, tasks: usize) -> Vec<Vec<
     let mut dealt: Vec<(u64, Vec<Part>)> = vec![(0, Vec::new()); tasks.max(1)];
     for mut part in parts {
         for files in part.files.values_mut() {
-            files.sort_by(|one, other| {
-                (one.modified, &one.path).cmp(&(other.modified, &other.path))
-            });
+            files.sort_by(|one, other| by_age(one, other));
         }
         let least = dealt.iter_mut().min_by_key(|(bytes, _)| *bytes);
         let (bytes, task) = least.expect("there is at least one task");
@@ -140,11 +145,16 @@ impl AsyncFileReader for FileBytes {
     }
 }
 
+struct Batches {
+    stream: ParquetRecordBatchStream<FileBytes>,
+    is_sorted: bool,
+}
+
 async fn open(
     store: &Arc<dyn ObjectStore>,
     file: &DataFile,
     columns: &[&str],
-) -> Result<ParquetRecordBatchStream<FileBytes>, AnalyzeError> {
+) -> Result<Batches, AnalyzeError> {
     let failed = |source| read_error(file, source);
     let mut reader = FileBytes {
         store: store.clone(),
@@ -157,12 +167,14 @@ async fn open(
     let options = options.with_schema(with_dictionaries(metadata.schema(), columns));
     let metadata =
         ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(failed)?;
+    let is_sorted = is_sorted(metadata.metadata());
     let wanted = columns.iter().chain(&KEY).copied();
     let mask = ProjectionMask::columns(metadata.parquet_schema(), wanted);
     ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
         .with_projection(mask)
         .with_batch_size(BATCH_ROWS)
         .build()
+        .map(|stream| Batches { stream, is_sorted })
         .map_err(failed)
 }
 
@@ -184,22 +196,6 @@ fn with_dictionaries(schema: &SchemaRef, columns: &[&str]) -> SchemaRef {
     ))
 }
 
-/// Fills `rows` with the numbers of those whose event was not seen before.
-fn first_copies(batch: &RecordBatch, seen: &mut EventKeys, rows: &mut Vec<u32>) {
-    let [ids, terminals] =
-        ["event_id", "terminal_id"].map(|name| column(batch, name).as_string::<i32>());
-    let times = column(batch, "event_time").as_primitive::<TimestampMicrosecondType>();
-    rows.clear();
-    for row in 0..batch.num_rows() {
-        if seen.insert(ids.value(row), terminals.value(row), times.value(row)) {
-            rows.push(u32::try_from(row).expect("a batch has fewer rows than 2^32"));
-        }
-    }
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
-    batch.column_by_name(name).expect("every fact has a key")
-}
 
 fn read_error(file: &DataFile, source: ParquetError) -> AnalyzeError {
     AnalyzeError::Read {

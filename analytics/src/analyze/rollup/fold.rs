@@ -24,6 +24,7 @@ use super::terminal::{
 };
 use super::windows::OutageWindow;
 use crate::analyze::AnalyzeError;
+use crate::analyze::interned::Interned;
 use crate::place;
 
 /// Seconds between event and sending from which an event is late.
@@ -126,12 +127,13 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Fold {
     shared: Arc<Shared>,
-    numbers: HashMap<Box<str>, u32, FixedState>,
+    /// The ids of the terminals, under their places in `terminals`.
+    pub(super) ids: Interned,
     pub(super) terminals: Vec<Terminal>,
     pub(super) slots: Slots,
     midnight_us: i64,
     /// The terminal of the row before: rows of one stand together.
-    last: usize,
+    last: Option<u32>,
 }
 
 impl Fold {
@@ -139,10 +141,10 @@ impl Fold {
         Self {
             midnight_us: midnight_us(shared.day),
             shared,
-            numbers: HashMap::default(),
+            ids: Interned::default(),
             terminals: Vec::new(),
             slots: Slots::default(),
-            last: usize::MAX,
+            last: None,
         }
     }
 
@@ -351,33 +353,25 @@ impl Fold {
     }
 
     fn terminal(&mut self, name: &str) -> usize {
-        let known = self.terminals.get(self.last);
-        if known.is_some_and(|known| &*known.name == name) {
-            return self.last;
+        if let Some(last) = self.last.filter(|last| self.ids.text(*last) == name) {
+            return last as usize;
         }
-        self.last = match self.numbers.get(name) {
-            Some(number) => *number as usize,
-            None => {
-                let next = u32::try_from(self.terminals.len()).expect("fewer terminals than 2^32");
-                self.numbers.insert(name.into(), next);
-                let registered = self.shared.registry.number(name);
-                self.terminals.push(Terminal::new(name.into(), registered));
-                next as usize
-            }
-        };
-        self.last
+        let number = self.ids.number(name);
+        if number as usize == self.terminals.len() {
+            let registered = self.shared.registry.number(name);
+            self.terminals.push(Terminal::new(registered));
+        }
+        self.last = Some(number);
+        number as usize
     }
 
     /// Takes up what another task counted.
     pub(super) fn merge(&mut self, other: Self) {
-        for terminal in other.terminals {
-            match self.numbers.get(&terminal.name) {
-                Some(number) => self.terminals[*number as usize].merge(terminal),
-                None => {
-                    let next = u32::try_from(self.terminals.len()).expect("fewer than 2^32");
-                    self.numbers.insert(terminal.name.clone(), next);
-                    self.terminals.push(terminal);
-                }
+        for (at, terminal) in (0..).zip(other.terminals) {
+            let number = self.ids.number(other.ids.text(at)) as usize;
+            match self.terminals.get_mut(number) {
+                Some(known) => known.merge(terminal),
+                None => self.terminals.push(terminal),
             }
         }
         self.slots.merge(other.slots);

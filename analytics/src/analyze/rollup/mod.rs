@@ -11,6 +11,7 @@
 //! are counted apart: what is left is `radio_failures`. Dayparts are of six hours UTC.
 
 mod activity;
+mod copies;
 mod events;
 mod facts;
 mod fold;

@@ -1,50 +1,34 @@
 //! Texts of few kinds as numbers, the same in every task.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
 
+use crate::analyze::interned::Interned;
+
 /// Number of a text; 0 stands for null.
 pub(in crate::analyze) type Name = u32;
 
 /// Every text met so far.
 #[derive(Debug, Default)]
-pub(in crate::analyze) struct Names(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    numbers: HashMap<Arc<str>, Name>,
-    texts: Vec<Arc<str>>,
-}
-
-impl Known {
-    fn number(&mut self, text: &str) -> Name {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        let text: Arc<str> = text.into();
-        self.texts.push(text.clone());
-        let number = Name::try_from(self.texts.len()).expect("fewer names than 2^32");
-        self.numbers.insert(text, number);
-        number
-    }
-}
+pub(in crate::analyze) struct Names(Mutex<Interned>);
 
 impl Names {
     /// Returns the number of a text.
     pub(in crate::analyze) fn number(&self, text: &str) -> Name {
-        self.known().number(text)
+        self.known().number(text) + 1
     }
 
     /// Returns every text; that of number `n` is at `n - 1`.
-    pub(super) fn texts(&self) -> Vec<Arc<str>> {
-        self.known().texts.clone()
+    pub(super) fn texts(&self) -> Vec<Box<str>> {
+        let known = self.known();
+        let numbers = 0..u32::try_from(known.len()).expect("a name is a number");
+        numbers.map(|number| known.text(number).into()).collect()
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Interned> {
         self.0.lock().expect("no task panics while it holds names")
     }
 
@@ -52,7 +36,7 @@ impl Names {
         let mut known = self.known();
         let texts = values.as_string::<i32>().iter();
         texts
-            .map(|text| text.map_or(0, |text| known.number(text)))
+            .map(|text| text.map_or(0, |text| known.number(text) + 1))
             .collect()
     }
 }

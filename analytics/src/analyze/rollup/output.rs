@@ -17,6 +17,7 @@ use super::names::Name;
 use super::silence;
 use super::slots::{Context, SlotCounts};
 use super::terminal::{Count, SLOT_S, Terminal, Used};
+use crate::analyze::interned::Interned;
 
 /// Rows of one file of `terminal_days`.
 const FILE_ROWS: usize = 256 * 1024;
@@ -54,7 +55,7 @@ pub(super) fn moments(times_us: impl Iterator<Item = i64>) -> ArrayRef {
 
 /// Texts by their numbers.
 #[derive(Debug)]
-pub(super) struct Texts(pub(super) Vec<Arc<str>>);
+pub(super) struct Texts(pub(super) Vec<Box<str>>);
 
 impl Texts {
     fn of(&self, name: Name) -> Option<&str> {
@@ -72,6 +73,7 @@ pub(in crate::analyze) struct TerminalDays {
     shared: Arc<Shared>,
     texts: Texts,
     terminals: Vec<Terminal>,
+    ids: Interned,
     /// Carrier and RAT of each terminal.
     used: Vec<(Name, Name)>,
     /// Terminal and row, sorted as the table is.
@@ -83,7 +85,7 @@ impl TerminalDays {
     pub(super) fn of(fold: Fold, shared: Arc<Shared>, origin: Origin) -> Self {
         let texts = Texts(shared.names.texts());
         let hours = shared.registry.on(shared.day);
-        let mut terminals = fold.terminals;
+        let (mut terminals, ids) = (fold.terminals, fold.ids);
         let reach = silence::reach(terminals.iter().flat_map(Terminal::beats_s));
         for terminal in &mut terminals {
             let registered = shared.registry.terminal(terminal.registered);
@@ -100,7 +102,7 @@ impl TerminalDays {
             let terminal = &terminals[at.0 as usize];
             (
                 terminal.rows[at.1 as usize].stand.place_r9,
-                &terminal.name,
+                ids.text(at.0),
                 at.1,
             )
         };
@@ -109,6 +111,7 @@ impl TerminalDays {
             shared,
             texts,
             terminals,
+            ids,
             used,
             order,
             origin,
@@ -140,7 +143,7 @@ impl TerminalDays {
         let used = rows.iter().map(|(at, _)| self.used[*at as usize]);
         match name {
             "terminal_id" => Arc::new(StringArray::from_iter_values(
-                terminals.map(|one| &*one.name),
+                rows.iter().map(|(at, _)| self.ids.text(*at)),
             )),
             "merchant_id" => Arc::new(
                 terminals
@@ -177,7 +180,7 @@ impl TerminalDays {
 
     fn merchant<'a>(&'a self, terminal: &'a Terminal) -> Option<&'a str> {
         let registered = self.shared.registry.terminal(terminal.registered);
-        let merchant = registered.and_then(|registered| registered.merchant.as_deref());
+        let merchant = registered.and_then(|registered| self.shared.registry.merchant(registered));
         merchant.or(terminal.merchant.as_deref())
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use foldhash::fast::FixedState;
 use futures::TryStreamExt;
 use schemas::position::LatLon;
 
 use super::hours::OpenHours;
+use crate::analyze::interned::Interned;
 use crate::analyze::{AnalyzeError, columns};
 use crate::place::DEFAULT_RADIUS_M;
 use crate::session::{LakeSession, SessionError};
@@ -21,7 +21,7 @@ const SQL: &str = "select terminals.terminal_id, terminals.merchant_id, terminal
 /// One registered terminal.
 #[derive(Debug, Clone)]
 pub(super) struct Registered {
-    pub(super) merchant: Option<Box<str>>,
+    merchant: Option<u32>,
     /// Cell of resolution 9 where it is registered to stand; 0 where that is not known.
     pub(super) home_r9: i64,
     pub(super) home: Option<LatLon>,
@@ -33,7 +33,8 @@ pub(super) struct Registered {
 /// Every registered terminal.
 #[derive(Debug, Default)]
 pub(in crate::analyze) struct Registry {
-    numbers: HashMap<Box<str>, u32, FixedState>,
+    ids: Interned,
+    merchants: Interned,
     terminals: Vec<Registered>,
     /// Zone, opening and closing time, as the registry spells them.
     hours: Vec<[String; 3]>,
@@ -74,15 +75,17 @@ impl Registry {
                 };
                 let home = lats[row].zip(lons[row]);
                 let registered = Registered {
-                    merchant: columns::text(&merchants, row).map(Into::into),
+                    merchant: columns::text(&merchants, row)
+                        .map(|merchant| registry.merchants.number(merchant)),
                     home_r9: cells[row].unwrap_or(0),
                     home: home.and_then(|(lat, lon)| LatLon::new(lat, lon).ok()),
                     radius_m: radii[row].unwrap_or(DEFAULT_RADIUS_M),
                     hours,
                 };
-                let next = u32::try_from(registry.terminals.len()).expect("fewer than 2^32");
-                registry.numbers.insert(terminals.value(row).into(), next);
-                registry.terminals.push(registered);
+                match registry.ids.number(terminals.value(row)) as usize {
+                    new if new == registry.terminals.len() => registry.terminals.push(registered),
+                    known => registry.terminals[known] = registered,
+                }
             }
         }
         Ok(registry)
@@ -90,12 +93,17 @@ impl Registry {
 
     /// Returns the number of a terminal that is registered.
     pub(super) fn number(&self, terminal: &str) -> Option<u32> {
-        self.numbers.get(terminal).copied()
+        self.ids.find(terminal)
     }
 
     /// Returns the terminal of a number.
     pub(super) fn terminal(&self, number: Option<u32>) -> Option<&Registered> {
         Some(&self.terminals[number? as usize])
+    }
+
+    /// Returns the merchant of a registered terminal.
+    pub(super) fn merchant(&self, terminal: &Registered) -> Option<&str> {
+        Some(self.merchants.text(terminal.merchant?))
     }
 
     /// Returns when every merchant is open on a day.

@@ -163,7 +163,6 @@ pub(super) const SLOT_S: u32 = 300;
 /// One terminal's day.
 #[derive(Debug, Clone)]
 pub(super) struct Terminal {
-    pub(super) name: Box<str>,
     pub(super) registered: Option<u32>,
     /// Merchant by its events, for terminals that are not registered.
     pub(super) merchant: Option<Box<str>>,
@@ -181,9 +180,8 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    pub(super) fn new(name: Box<str>, registered: Option<u32>) -> Self {
+    pub(super) fn new(registered: Option<u32>) -> Self {
         Self {
-            name,
             registered,
             merchant: None,
             sim_plmn: 0,
@@ -359,7 +357,7 @@ mod tests {
     }
 
     fn terminal() -> Terminal {
-        Terminal::new("T1".into(), None)
+        Terminal::new(None)
     }
 
     #[test]

@@ -20,12 +20,12 @@ const MODEL_Q: f64 = 0.05;
 
 /// A row of `terminal_flags`.
 #[derive(Debug, Serialize)]
-pub(super) struct TerminalFlag {
-    terminal_id: String,
-    merchant_id: String,
-    model: String,
-    firmware: Option<String>,
-    carrier_plmn: String,
+pub(super) struct TerminalFlag<'c> {
+    terminal_id: &'c str,
+    merchant_id: &'c str,
+    model: &'c str,
+    firmware: Option<&'c str>,
+    carrier_plmn: &'c str,
     cell_r8: i64,
     attempts: u64,
     failures: u64,
@@ -47,22 +47,22 @@ pub(super) struct TerminalFlag {
 const LONELY_WEAK_SHARE: f64 = 0.10;
 
 /// Judges every terminal by its peers, but for those where the place is known to be weak.
-pub(super) fn terminals(
-    places: &Places,
+pub(super) fn terminals<'c>(
+    places: &Places<'c>,
     weak_places: &HashSet<(CellIndex, String)>,
     origin: &Origin,
-) -> Result<Vec<TerminalFlag>, AnalyzeError> {
+) -> Result<Vec<TerminalFlag<'c>>, AnalyzeError> {
     let undecidable = undecidable(places, weak_places);
     let counts: Vec<TerminalCounts<'_>> = places
         .0
         .iter()
-        .filter(|place| !undecidable.contains(place.terminal.as_str()))
+        .filter(|place| !undecidable.contains_key(place.terminal))
         .map(|place| TerminalCounts {
-            terminal: &place.terminal,
-            model: &place.device,
-            cell: &place.stratum,
-            attempts: place.attempts,
-            failures: place.failures,
+            terminal: place.terminal,
+            model: place.device,
+            cell: place.stratum,
+            attempts: place.attempts.into(),
+            failures: place.failures.into(),
         })
         .collect();
     let report = judge_terminals(&counts, &TerminalsOptions::default()).map_err(|error| {
@@ -71,23 +71,20 @@ pub(super) fn terminals(
             reason: error.to_string(),
         }
     })?;
-    let mut busiest: BTreeMap<&str, &Place> = BTreeMap::new();
+    drop(counts);
+    let mut busiest: HashMap<&str, &Place<'c>> = HashMap::new();
     for place in &places.0 {
-        let known = busiest.entry(&place.terminal).or_insert(place);
+        let known = busiest.entry(place.terminal).or_insert(place);
         if place.attempts > known.attempts {
             *known = place;
         }
     }
     let judged = report.rows.into_iter();
-    let unjudged = undecidable.iter().map(|terminal| {
-        let of_it = places.0.iter().filter(|place| place.terminal == **terminal);
-        let (attempts, failures) = of_it.fold((0, 0), |(attempts, failures), place| {
-            (attempts + place.attempts, failures + place.failures)
-        });
+    let unjudged = undecidable.iter().map(|(terminal, (attempts, failures))| {
         TerminalRow {
             terminal: (*terminal).to_owned(),
-            attempts,
-            failures,
+            attempts: *attempts,
+            failures: *failures,
             expected_rate: None,
             probability: None,
             p: None,
@@ -101,10 +98,10 @@ pub(super) fn terminals(
         let place = busiest[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
         TerminalFlag {
-            merchant_id: place.merchant.clone(),
-            model: place.model.clone(),
-            firmware: place.firmware.clone(),
-            carrier_plmn: place.plmn.clone(),
+            merchant_id: place.merchant,
+            model: place.model,
+            firmware: place.firmware,
+            carrier_plmn: place.plmn,
             cell_r8: cell_to_i64(place.cell),
             attempts: row.attempts,
             failures: row.failures,
@@ -121,37 +118,48 @@ pub(super) fn terminals(
             failures_avoidable: expected
                 .filter(|_| row.flagged)
                 .map(|expected| (row.failures as f64 - expected).max(0.0)),
-            terminal_id: row.terminal,
+            terminal_id: place.terminal,
             origin: origin.clone(),
         }
     });
     Ok(flags.collect())
 }
 
-/// Returns the terminals that cannot be told from the place they stand at.
-fn undecidable<'a>(
-    places: &'a Places,
+/// Returns the terminals that cannot be told from the place they stand at, with their attempts and
+/// failures.
+fn undecidable<'c>(
+    places: &Places<'c>,
     weak_places: &HashSet<(CellIndex, String)>,
-) -> BTreeSet<&'a str> {
-    let mut in_stratum: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+) -> BTreeMap<&'c str, (u64, u64)> {
+    // Who stands in each stratum, as far as one from several must be told.
+    let mut alone: HashMap<&str, Option<&str>> = HashMap::new();
     for place in &places.0 {
-        let terminals = in_stratum.entry(&place.stratum).or_default();
-        terminals.insert(&place.terminal);
+        let one = alone.entry(place.stratum).or_insert(Some(place.terminal));
+        *one = one.filter(|one| *one == place.terminal);
     }
-    let is_undecidable = |place: &&Place| {
-        let is_lonely = in_stratum[place.stratum.as_str()].len() == 1;
-        let is_weak = place.weak_readings as f64 >= place.readings as f64 * LONELY_WEAK_SHARE;
-        weak_places.contains(&(place.cell, place.plmn.clone()))
+    let is_undecidable = |place: &&Place<'_>| {
+        let is_lonely = alone[place.stratum].is_some();
+        let is_weak =
+            f64::from(place.weak_readings) >= f64::from(place.readings) * LONELY_WEAK_SHARE;
+        weak_places.contains(&(place.cell, place.plmn.to_owned()))
             || is_lonely && place.readings > 0 && is_weak
     };
-    let undecidable = places.0.iter().filter(is_undecidable);
-    undecidable.map(|place| place.terminal.as_str()).collect()
+    let found = places.0.iter().filter(is_undecidable);
+    let mut sums: BTreeMap<&str, (u64, u64)> =
+        found.map(|place| (place.terminal, (0, 0))).collect();
+    for place in &places.0 {
+        if let Some((attempts, failures)) = sums.get_mut(place.terminal) {
+            *attempts += u64::from(place.attempts);
+            *failures += u64::from(place.failures);
+        }
+    }
+    sums
 }
 
 /// Returns the terminals that were flagged.
-pub(super) fn flagged(flags: &[TerminalFlag]) -> BTreeSet<String> {
+pub(super) fn flagged(flags: &[TerminalFlag<'_>]) -> BTreeSet<String> {
     let flagged = flags.iter().filter(|flag| flag.flagged);
-    flagged.map(|flag| flag.terminal_id.clone()).collect()
+    flagged.map(|flag| flag.terminal_id.to_owned()).collect()
 }
 
 /// A row of `device_models`.
@@ -187,16 +195,16 @@ pub(super) struct DeviceModel {
 /// The worst is taken out and the rest compared again, because a bad one among "the others" makes
 /// sound ones look better than they are.
 pub(super) fn models(
-    places: &Places,
+    places: &Places<'_>,
     flagged_terminals: &BTreeSet<String>,
     weak_places: &HashSet<(CellIndex, String)>,
     origin: &Origin,
 ) -> Result<Vec<DeviceModel>, AnalyzeError> {
-    let sound: Vec<&Place> = places
+    let sound: Vec<&Place<'_>> = places
         .0
         .iter()
-        .filter(|place| !flagged_terminals.contains(&place.terminal))
-        .filter(|place| !weak_places.contains(&(place.cell, place.plmn.clone())))
+        .filter(|place| !flagged_terminals.contains(place.terminal))
+        .filter(|place| !weak_places.contains(&(place.cell, place.plmn.to_owned())))
         .collect();
     let mut condemned: Vec<DeviceModel> = Vec::new();
     loop {
@@ -229,22 +237,22 @@ impl DeviceModel {
 }
 
 fn compare(
-    places: &[&Place],
+    places: &[&Place<'_>],
     out: &BTreeSet<String>,
     origin: &Origin,
 ) -> Result<Vec<DeviceModel>, AnalyzeError> {
-    let places: Vec<&Place> = places
+    let places: Vec<&Place<'_>> = places
         .iter()
         .copied()
-        .filter(|place| !out.contains(&place.device))
+        .filter(|place| !out.contains(place.device))
         .collect();
     let counts: Vec<ModelCounts<'_>> = places
         .iter()
         .map(|place| ModelCounts {
-            stratum: &place.stratum,
-            model: &place.device,
-            attempts: place.attempts,
-            failures: place.failures,
+            stratum: place.stratum,
+            model: place.device,
+            attempts: place.attempts.into(),
+            failures: place.failures.into(),
         })
         .collect();
     let rows = compare_models(&counts, &ModelsOptions::default()).map_err(|error| {
@@ -253,18 +261,18 @@ fn compare(
             reason: error.to_string(),
         }
     })?;
-    let mut devices: BTreeMap<&str, (&Place, BTreeSet<&str>)> = BTreeMap::new();
+    let mut devices: BTreeMap<&str, (&Place<'_>, HashSet<&str>)> = BTreeMap::new();
     for place in places {
         let (_, terminals) = devices
-            .entry(&place.device)
-            .or_insert_with(|| (place, BTreeSet::new()));
-        terminals.insert(&place.terminal);
+            .entry(place.device)
+            .or_insert_with(|| (place, HashSet::new()));
+        terminals.insert(place.terminal);
     }
     let rows = rows.into_iter().map(|row| {
         let (place, terminals) = &devices[row.model.as_str()];
         DeviceModel {
-            model: place.model.clone(),
-            firmware: place.firmware.clone(),
+            model: place.model.to_owned(),
+            firmware: place.firmware.map(str::to_owned),
             compared_with: row.reference,
             terminals: terminals.len() as u64,
             attempts: row.attempts,

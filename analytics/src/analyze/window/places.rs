@@ -2,105 +2,102 @@
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
-use schemas::lake::cell_from_i64;
 
-use crate::analyze::{AnalyzeError, columns};
+use super::counted::{Counted, NONE};
+use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
-
-const SQL: &str = include_str!("../../../sql/rollups/window_places.sql");
 
 /// One terminal at one cell over one carrier and RAT.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Place<'c> {
     pub(super) cell: CellIndex,
-    pub(super) plmn: String,
-    pub(super) terminal: String,
-    pub(super) merchant: String,
-    pub(super) model: String,
-    pub(super) firmware: Option<String>,
+    pub(super) plmn: &'c str,
+    pub(super) terminal: &'c str,
+    pub(super) merchant: &'c str,
+    pub(super) model: &'c str,
+    pub(super) firmware: Option<&'c str>,
     /// Model and firmware together.
-    pub(super) device: String,
-    pub(super) rat: String,
+    pub(super) device: &'c str,
+    pub(super) rat: &'c str,
     /// Cell and carrier together.
-    pub(super) stratum: String,
-    pub(super) attempts: u64,
-    pub(super) failures: u64,
-    pub(super) readings: u64,
-    pub(super) weak_readings: u64,
+    pub(super) stratum: &'c str,
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
+    pub(super) readings: u32,
+    pub(super) weak_readings: u32,
     pub(super) days: u32,
-    pub(super) daypart_attempts: [u64; 4],
-    pub(super) daypart_failures: [u64; 4],
+    pub(super) daypart_attempts: [u32; 4],
+    pub(super) daypart_failures: [u32; 4],
 }
 
 /// Every place of the window, in the order of cell, carrier and terminal.
 #[derive(Debug)]
-pub(super) struct Places(pub(super) Vec<Place>);
+pub(super) struct Places<'c>(pub(super) Vec<Place<'c>>);
 
-impl Places {
-    pub(super) async fn read(
-        lake: &LakeSession,
-        from: NaiveDate,
-        to: NaiveDate,
-    ) -> Result<Self, AnalyzeError> {
-        let sql = SQL
-            .replace("{from}", &from.to_string())
-            .replace("{to}", &to.to_string());
-        let answer = lake.collect(&sql).await?;
-        let mut places = Vec::with_capacity(answer.rows());
-        for batch in &answer.batches {
-            let cells = columns::optional_integers(batch, "cell_r8")?;
-            let count = |name: &str| columns::counts(batch, name);
-            let [attempts, failures, readings, weak, days] =
-                ["attempts", "failures", "readings", "weak_readings", "days"].map(count);
-            let (attempts, failures, readings) = (attempts?, failures?, readings?);
-            let (weak, days) = (weak?, days?);
-            let mut tried = Vec::new();
-            let mut failed = Vec::new();
-            for daypart in 0..4 {
-                tried.push(count(&format!("attempts_{daypart}"))?);
-                failed.push(count(&format!("failures_{daypart}"))?);
-            }
-            let text = |name: &str| columns::texts(batch, name);
-            let [plmn, terminal, merchant, model, firmware, rat] = [
-                "carrier_plmn",
-                "terminal_id",
-                "merchant_id",
-                "model",
-                "firmware",
-                "rat",
-            ]
-            .map(text);
-            let (plmn, terminal, merchant) = (plmn?, terminal?, merchant?);
-            let (model, firmware, rat) = (model?, firmware?, rat?);
-            for row in 0..batch.num_rows() {
-                let Some(cell) = cells[row].and_then(cell_from_i64) else {
-                    continue;
-                };
-                let firmware = columns::text(&firmware, row);
-                let model = model.value(row);
-                places.push(Place {
-                    cell,
-                    plmn: plmn.value(row).to_owned(),
-                    terminal: terminal.value(row).to_owned(),
-                    // A terminal of nobody's stands for a merchant of its own.
-                    merchant: columns::text(&merchant, row)
-                        .unwrap_or(terminal.value(row))
-                        .to_owned(),
-                    device: format!("{model} {}", firmware.unwrap_or("?")),
-                    model: model.to_owned(),
-                    firmware: firmware.map(str::to_owned),
-                    rat: rat.value(row).to_owned(),
-                    stratum: format!("{cell}/{}", plmn.value(row)),
-                    attempts: attempts[row],
-                    failures: failures[row],
-                    readings: readings[row],
-                    weak_readings: weak[row],
-                    days: u32::try_from(days[row]).unwrap_or(u32::MAX),
-                    daypart_attempts: std::array::from_fn(|daypart| tried[daypart][row]),
-                    daypart_failures: std::array::from_fn(|daypart| failed[daypart][row]),
-                });
+impl<'c> Places<'c> {
+    /// Returns the places that were counted; one without attempt and reading says nothing.
+    pub(super) fn of(counted: &'c Counted) -> Self {
+        let text = |number| counted.texts.text(number);
+        let mut places: Vec<Place<'c>> = Vec::with_capacity(counted.seats.len());
+        for seat in &counted.seats {
+            let terminal = counted.terminals.text(seat.terminal);
+            let is_known = |number: &u32| *number != NONE;
+            // An attempt whose heartbeat was lost is still one when it failed.
+            let attempts = seat.attempts.saturating_sub(seat.outage_failures);
+            let place = Place {
+                cell: seat.cell,
+                plmn: text(seat.plmn),
+                terminal,
+                // A terminal of nobody's stands for a merchant of its own.
+                merchant: Some(seat.merchant).filter(is_known).map_or(terminal, text),
+                model: text(seat.model),
+                firmware: Some(seat.firmware).filter(is_known).map(text),
+                device: text(seat.device),
+                rat: text(seat.rat),
+                stratum: text(seat.stratum),
+                attempts: attempts.max(seat.failures),
+                failures: seat.failures,
+                readings: seat.readings,
+                weak_readings: seat.weak_readings,
+                days: seat.days,
+                daypart_attempts: std::array::from_fn(|part| {
+                    seat.daypart_attempts[part].max(seat.daypart_failures[part])
+                }),
+                daypart_failures: seat.daypart_failures,
+            };
+            if seat.attempts > 0 || place.failures > 0 || place.readings > 0 {
+                places.push(place);
             }
         }
-        Ok(Self(places))
+        places.sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
+        Self(places)
     }
+}
+
+impl<'c> Place<'c> {
+    fn rank(&self) -> impl Ord + use<'c> {
+        let firmware = (self.firmware.is_none(), self.firmware);
+        (
+            self.cell,
+            self.plmn,
+            self.terminal,
+            self.model,
+            firmware,
+            self.rat,
+        )
+    }
+}
+
+/// Reads what the places of the window counted.
+pub(super) async fn read(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Counted, AnalyzeError> {
+    let mut counted = Counted::default();
+    for day in from.iter_days().take_while(|day| *day <= to) {
+        counted.take(lake, day).await?;
+    }
+    counted.name_devices_and_strata();
+    Ok(counted)
 }

@@ -155,7 +155,7 @@ const POCKET_WEAK_SHARE: f64 = 0.10;
 /// Returns cells and carriers where the place explains failures, those next to them included.
 ///
 /// A terminal there cannot be told from its place, whatever its peers in the very cell do.
-pub(super) fn weak_places(places: &Places) -> Result<HashSet<(CellIndex, String)>, AnalyzeError> {
+pub(super) fn weak_places(places: &Places<'_>) -> Result<HashSet<(CellIndex, String)>, AnalyzeError> {
     let report = search(places, &BTreeSet::new())?;
     let pockets = report.refused.iter().map(|refused| &refused.zone);
     let pockets = pockets.filter(|zone| {
@@ -178,24 +178,24 @@ pub(super) fn weak_places(places: &Places) -> Result<HashSet<(CellIndex, String)
     Ok(explained)
 }
 
-fn search(places: &Places, flagged: &BTreeSet<String>) -> Result<ZonesReport, AnalyzeError> {
+fn search(places: &Places<'_>, flagged: &BTreeSet<String>) -> Result<ZonesReport, AnalyzeError> {
     let counts: Vec<PlaceCounts<'_>> = places
         .0
         .iter()
         .map(|place| PlaceCounts {
             cell: place.cell,
-            plmn: &place.plmn,
-            terminal: &place.terminal,
-            merchant: &place.merchant,
-            model: &place.device,
-            rat: &place.rat,
-            attempts: place.attempts,
-            failures: place.failures,
-            readings: place.readings,
-            weak_readings: place.weak_readings,
+            plmn: place.plmn,
+            terminal: place.terminal,
+            merchant: place.merchant,
+            model: place.device,
+            rat: place.rat,
+            attempts: place.attempts.into(),
+            failures: place.failures.into(),
+            readings: place.readings.into(),
+            weak_readings: place.weak_readings.into(),
             days: place.days,
-            daypart_failures: place.daypart_failures,
-            daypart_attempts: place.daypart_attempts,
+            daypart_failures: place.daypart_failures.map(u64::from),
+            daypart_attempts: place.daypart_attempts.map(u64::from),
         })
         .collect();
     let flagged: Vec<&str> = flagged.iter().map(String::as_str).collect();
@@ -207,7 +207,7 @@ fn search(places: &Places, flagged: &BTreeSet<String>) -> Result<ZonesReport, An
 
 /// Finds the zones without the flagged terminals, and names them.
 pub(super) fn find(
-    places: &Places,
+    places: &Places<'_>,
     flagged: &BTreeSet<String>,
     known: &[KnownZone],
     origin: &Origin,

@@ -1,0 +1,197 @@
+//! Days of terminals added up to the window's places: owns how little is kept of each.
+//!
+//! A query that groups would hold every text of every row; a window may have a hundred million.
+
+use std::collections::HashMap;
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+use foldhash::fast::FixedState;
+use futures::TryStreamExt;
+use h3o::{CellIndex, Resolution};
+use schemas::lake::cell_from_i64;
+
+use crate::analyze::interned::Interned;
+use crate::analyze::{AnalyzeError, columns};
+use crate::session::{LakeSession, SessionError};
+
+const SQL: &str = include_str!("../../../sql/rollups/window_places.sql");
+
+/// Stands for a text that is not known, and for the end of a chain.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// One terminal at one cell over one carrier and RAT, texts by their numbers.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) cell: CellIndex,
+    pub(super) plmn: u32,
+    pub(super) terminal: u32,
+    pub(super) merchant: u32,
+    pub(super) model: u32,
+    pub(super) firmware: u32,
+    pub(super) device: u32,
+    pub(super) rat: u32,
+    pub(super) stratum: u32,
+    /// The seat of the same terminal that was met before.
+    next: u32,
+    /// Days with an attempt, and number of the last of them.
+    pub(super) days: u32,
+    last_day: Option<NaiveDate>,
+    pub(super) attempts: u32,
+    pub(super) outage_failures: u32,
+    pub(super) failures: u32,
+    pub(super) readings: u32,
+    pub(super) weak_readings: u32,
+    pub(super) daypart_attempts: [u32; 4],
+    pub(super) daypart_failures: [u32; 4],
+}
+
+/// Every seat of the window.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub(super) terminals: Interned,
+    pub(super) texts: Interned,
+    pub(super) seats: Vec<Seat>,
+    /// The seat of each terminal that was met last.
+    newest: Vec<u32>,
+}
+
+impl Counted {
+    /// Adds the rows of a day.
+    pub(super) async fn take(
+        &mut self,
+        lake: &LakeSession,
+        day: NaiveDate,
+    ) -> Result<(), AnalyzeError> {
+        let mut stream = lake.stream(&SQL.replace("{day}", &day.to_string())).await?;
+        while let Some(batch) = stream.try_next().await.map_err(SessionError::from)? {
+            self.add(&batch, day)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, batch: &RecordBatch, day: NaiveDate) -> Result<(), AnalyzeError> {
+        let cells = columns::optional_integers(batch, "cell_r9")?;
+        let text = |name: &str| columns::texts(batch, name);
+        let count = |name: &str| columns::counts(batch, name);
+        let (plmns, terminals) = (text("carrier_plmn")?, text("terminal_id")?);
+        let (merchants, models) = (text("merchant_id")?, text("model")?);
+        let (firmware, rats) = (text("firmware")?, text("rat")?);
+        let (attempts, outage_failures) = (count("attempts")?, count("outage_failures")?);
+        let (failures, readings) = (count("radio_failures")?, count("readings")?);
+        let weak_readings = count("weak_readings")?;
+        let mut by_daypart = Vec::with_capacity(8);
+        for what in ["attempts", "radio_failures"] {
+            for daypart in ["night", "morning", "afternoon", "evening"] {
+                by_daypart.push(count(&format!("{what}_{daypart}"))?);
+            }
+        }
+        for row in 0..batch.num_rows() {
+            let cell = cells[row].and_then(cell_from_i64);
+            let Some(cell) = cell.and_then(|cell| cell.parent(Resolution::Eight)) else {
+                continue;
+            };
+            let terminal = self.terminals.number(terminals.value(row));
+            let mut number = |text| self.texts.number(text);
+            let key = [
+                number(plmns.value(row)),
+                number(models.value(row)),
+                columns::text(&firmware, row).map_or(NONE, &mut number),
+                number(rats.value(row)),
+            ];
+            let merchant = columns::text(&merchants, row).map_or(NONE, &mut number);
+            let seat = self.seat(cell, terminal, key);
+            let seat = &mut self.seats[seat];
+            // Whose it was last: days come in their order.
+            if merchant != NONE {
+                seat.merchant = merchant;
+            }
+            if attempts[row] > 0 && seat.last_day != Some(day) {
+                seat.last_day = Some(day);
+                seat.days += 1;
+            }
+            for (sum, more) in [
+                (&mut seat.attempts, attempts[row]),
+                (&mut seat.outage_failures, outage_failures[row]),
+                (&mut seat.failures, failures[row]),
+                (&mut seat.readings, readings[row]),
+                (&mut seat.weak_readings, weak_readings[row]),
+            ] {
+                add_to(sum, more);
+            }
+            for part in 0..4 {
+                add_to(&mut seat.daypart_attempts[part], by_daypart[part][row]);
+                add_to(&mut seat.daypart_failures[part], by_daypart[4 + part][row]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the seat of a terminal; most have one.
+    fn seat(&mut self, cell: CellIndex, terminal: u32, key: [u32; 4]) -> usize {
+        if terminal as usize == self.newest.len() {
+            self.newest.push(NONE);
+        }
+        let newest = self.newest[terminal as usize];
+        let mut at = newest;
+        while at != NONE {
+            let seat = &self.seats[at as usize];
+            if seat.cell == cell && [seat.plmn, seat.model, seat.firmware, seat.rat] == key {
+                return at as usize;
+            }
+            at = seat.next;
+        }
+        let [plmn, model, firmware, rat] = key;
+        self.newest[terminal as usize] =
+            u32::try_from(self.seats.len()).expect("fewer seats than 2^32");
+        self.seats.push(Seat {
+            cell,
+            plmn,
+            terminal,
+            merchant: NONE,
+            model,
+            firmware,
+            device: NONE,
+            rat,
+            stratum: NONE,
+            next: newest,
+            days: 0,
+            last_day: None,
+            attempts: 0,
+            outage_failures: 0,
+            failures: 0,
+            readings: 0,
+            weak_readings: 0,
+            daypart_attempts: [0; 4],
+            daypart_failures: [0; 4],
+        });
+        self.seats.len() - 1
+    }
+
+    /// Gives every seat the names that methods know its device and its cell with carrier by.
+    pub(super) fn name_devices_and_strata(&mut self) {
+        let texts = &mut self.texts;
+        let mut devices: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
+        let mut strata: HashMap<(CellIndex, u32), u32, FixedState> = HashMap::default();
+        for seat in &mut self.seats {
+            let device = devices.entry((seat.model, seat.firmware));
+            seat.device = *device.or_insert_with(|| {
+                let firmware = match seat.firmware {
+                    NONE => "?",
+                    known => texts.text(known),
+                };
+                let device = format!("{} {firmware}", texts.text(seat.model));
+                texts.number(&device)
+            });
+            let stratum = strata.entry((seat.cell, seat.plmn));
+            seat.stratum = *stratum.or_insert_with(|| {
+                let stratum = format!("{}/{}", seat.cell, texts.text(seat.plmn));
+                texts.number(&stratum)
+            });
+        }
+    }
+}
+
+fn add_to(sum: &mut u32, more: u64) {
+    *sum = sum.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+}
