@@ -7,7 +7,7 @@ use analytics::stat::StatError;
 use analytics::{SessionError, SnapshotError};
 use ingest::IngestError;
 use ingest::config::ConfigError;
-use ingest::sink::table::TableError;
+use lake::TableError;
 use simulator::publish::PublishError;
 
 /// How a command ended.

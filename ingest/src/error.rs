@@ -1,6 +1,6 @@
 //! What can stop the ingester; each error names the place a person has to look at.
 
-use crate::sink::table::TableError;
+use lake::TableError;
 
 /// A reason the ingester stops.
 #[derive(Debug, thiserror::Error)]

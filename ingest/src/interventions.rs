@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use chrono::{DateTime, Utc};
+use lake::TableError;
 use schemas::Table;
 use schemas::interventions::{InterventionKind, TargetKind, intervention_id};
 
-use crate::registry::store::{Existing, unencodable};
-use crate::sink::table::TableError;
+use crate::registry::store::Existing;
 
 const TABLE: Table = Table::Interventions;
 const ID: &str = "intervention_id";
@@ -96,7 +96,7 @@ pub async fn remove(lake: &str, id: &str) -> Result<bool, TableError> {
     }
     let left = existing.without(ID, &BTreeSet::from([id]))?;
     let left = arrow::compute::concat_batches(&TABLE.schema(), &left)
-        .map_err(|error| unencodable(TABLE, error))?;
+        .map_err(|error| TableError::unencodable(TABLE, error))?;
     let metadata = ("notspotInterventions".to_owned(), "remove".into());
     existing.replace(&left, metadata).await?;
     Ok(true)
@@ -128,7 +128,8 @@ fn batch(interventions: &[&Intervention], now: DateTime<Utc>) -> Result<RecordBa
         time(&|_| Some(now)),
         text(&|one| one.recorded_by.clone()),
     ];
-    RecordBatch::try_new(TABLE.schema(), columns).map_err(|error| unencodable(TABLE, error))
+    RecordBatch::try_new(TABLE.schema(), columns)
+        .map_err(|error| TableError::unencodable(TABLE, error))
 }
 
 #[cfg(test)]

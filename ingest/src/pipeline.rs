@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use h3o::Resolution;
+use lake::LakeTable;
 use schemas::{EventKind, Table};
 
 use crate::config::{ConfigError, IngestConfig};
 use crate::decode::schema_ids::SchemaIds;
 use crate::error::IngestError;
 use crate::observe::{self, Progress};
-use crate::sink::table::LakeTable;
 use crate::source::{consumer, engine::Engine};
 
 /// An ingester whose flush takes longer than this many flush intervals is not ready.

@@ -17,7 +17,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use schemas::Table;
 
-use crate::sink::table::TableError;
+use lake::TableError;
 
 /// A table that is loaded from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

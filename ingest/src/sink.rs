@@ -2,5 +2,3 @@
 
 pub mod commit;
 pub mod order;
-pub mod parquet;
-pub mod table;

@@ -22,7 +22,10 @@ impl Interned {
     pub(super) fn number(&mut self, text: &str) -> u32 {
         let hash = HASH.hash_one(text);
         let (bytes, ends) = (&self.bytes, &self.ends);
-        if let Some(number) = self.numbers.find(hash, |known| of(bytes, ends, *known) == text) {
+        if let Some(number) = self
+            .numbers
+            .find(hash, |known| of(bytes, ends, *known) == text)
+        {
             return *number;
         }
         let next = u32::try_from(self.ends.len()).expect("fewer than 2^32 texts");
@@ -64,7 +67,9 @@ mod tests {
     #[test]
     fn a_text_has_one_number_and_a_number_its_text() {
         let mut texts = Interned::default();
-        let names: Vec<String> = (0..1000).map(|number| format!("T{}", number % 500)).collect();
+        let names: Vec<String> = (0..1000)
+            .map(|number| format!("T{}", number % 500))
+            .collect();
         let numbers: Vec<u32> = names.iter().map(|name| texts.number(name)).collect();
         assert_eq!(texts.len(), 500);
         for (name, number) in names.iter().zip(numbers) {
@@ -77,7 +82,10 @@ mod tests {
     #[test]
     fn an_empty_text_is_a_text() {
         let mut texts = Interned::default();
-        assert_eq!([texts.number(""), texts.number("a"), texts.number("")], [0, 1, 0]);
+        assert_eq!(
+            [texts.number(""), texts.number("a"), texts.number("")],
+            [0, 1, 0]
+        );
         assert_eq!(texts.text(0), "");
     }
 }

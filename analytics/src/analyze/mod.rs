@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use deltalake_core::DeltaTableError;
+use lake::TableError;
 use parquet::errors::ParquetError;
 use schemas::Table;
 
@@ -47,17 +47,9 @@ pub enum AnalyzeError {
         /// What the Parquet reader said.
         source: ParquetError,
     },
-    /// A file could not be encoded.
-    #[error("a file of an analysis cannot be encoded: {0}")]
-    Encode(#[from] ParquetError),
     /// A derived table cannot be written.
-    #[error("derived table {table} cannot be written: {source}")]
-    Publish {
-        /// The table.
-        table: Table,
-        /// What delta-rs said.
-        source: DeltaTableError,
-    },
+    #[error("what was derived cannot be written: {0}")]
+    Publish(#[from] TableError),
     /// A method refused its input.
     #[error("{method} refused its input: {reason}")]
     Method {

@@ -6,11 +6,9 @@
 
 use std::time::Duration;
 
-use deltalake_core::kernel::{Action, Add, Transaction};
-use deltalake_core::protocol::SaveMode;
+use deltalake_core::kernel::{Add, Transaction};
+use lake::{Commit, CommitKind, LakeTable, TableError};
 use uuid::Uuid;
-
-use super::table::{LakeTable, TableError};
 
 /// The offsets of one partition that a commit covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +53,8 @@ enum Standing {
     Elsewhere,
 }
 
+/// Key of a commit's information under which our name of the batch stands.
+const BATCH: &str = "notspotBatch";
 /// Key of a commit's information under which the offsets it covers stand.
 pub const OFFSETS: &str = "notspotOffsets";
 /// Attempts before the last error is returned.
@@ -73,42 +73,38 @@ pub async fn commit_fenced(
     now_ms: i64,
 ) -> Result<Outcome, TableError> {
     let batch = Uuid::new_v4().to_string();
-    let transactions: Vec<_> = advances
-        .iter()
-        .flat_map(|advance| transactions(advance, now_ms))
-        .collect();
-    let actions: Vec<Action> = adds.into_iter().map(Action::Add).collect();
+    let transactions = advances.iter();
+    let commit = Commit {
+        adds,
+        removes: Vec::new(),
+        transactions: transactions
+            .flat_map(|advance| self::transactions(advance, now_ms))
+            .collect(),
+        metadata: vec![
+            (BATCH.to_owned(), batch.clone().into()),
+            (OFFSETS.to_owned(), offsets(advances)),
+        ],
+    };
     let mut attempt = 0;
     // The base version must be one whose positions were read and found where the batch begins.
     let mut standing = standing(table, advances).await?;
     loop {
         match standing {
             Standing::AtStart => {}
-            Standing::AtEnd if attempt > 0 && landed(table, &batch).await => {
+            Standing::AtEnd if attempt > 0 && table.has_commit_with(BATCH, &batch).await => {
                 return Ok(Outcome::Committed);
             }
             Standing::AtEnd | Standing::Elsewhere => return Ok(Outcome::Fenced),
         }
         attempt += 1;
-        let metadata = vec![
-            ("notspotBatch".to_owned(), batch.clone().into()),
-            (OFFSETS.to_owned(), offsets(advances)),
-        ];
-        let result = table
-            .commit(
-                actions.clone(),
-                transactions.clone(),
-                metadata,
-                SaveMode::Append,
-            )
-            .await;
+        let result = table.commit(commit.clone(), CommitKind::Append).await;
         let Err(error) = result else {
             return Ok(Outcome::Committed);
         };
         tracing::warn!(table = %table.table, attempt, %error, "commit unclear, reading positions back");
         metrics::counter!("notspot_ingest_commit_retries_total").increment(1);
         if attempt == ATTEMPTS {
-            return Err(table.log_error(error));
+            return Err(error);
         }
         tokio::time::sleep(backoff(attempt, &batch)).await;
         table.refresh().await?;
@@ -151,18 +147,6 @@ async fn standing(table: &LakeTable, advances: &[Advance]) -> Result<Standing, T
         (false, true) => Standing::AtEnd,
         (false, false) => Standing::Elsewhere,
     })
-}
-
-/// Whether one of the newest commits carries our batch id.
-async fn landed(table: &LakeTable, batch: &str) -> bool {
-    use futures::StreamExt;
-    let mut history = table.delta.history(Some(100));
-    while let Some(Ok(commit)) = history.next().await {
-        if commit.info.get("notspotBatch").and_then(|id| id.as_str()) == Some(batch) {
-            return true;
-        }
-    }
-    false
 }
 
 /// 50 ms doubled per attempt, spread by the batch id so that two writers do not march in step.

@@ -130,7 +130,6 @@ mod tests {
     use schemas::Table;
 
     use super::*;
-    use crate::sink::parquet;
 
     type Fact = (i32, Option<(u8, i64)>, u8, i64);
 
@@ -186,7 +185,7 @@ mod tests {
             let files: Vec<RecordBatch> =
                 groups.iter().map(|group| group.rows(&batches).expect("rows lie there")).collect();
             let ours = arrow::compute::concat_batches(&files[0].schema(), &files).expect("one schema");
-            let sorted = parquet::sort(Table::Heartbeats, &batch(&facts)).expect("columns are there");
+            let sorted = lake::sort(Table::Heartbeats, &batch(&facts)).expect("columns are there");
             prop_assert_eq!(ours, sorted);
             for file in &files {
                 let days = file.column(0).as_primitive::<Date32Type>();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use lake::LakeTable;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use schemas::EventKind;
@@ -18,7 +19,6 @@ use crate::error::IngestError;
 use crate::flush::{Buffered, Limits, Trigger};
 use crate::observe::{Consumed, Progress};
 use crate::pipeline::Clock;
-use crate::sink::table::LakeTable;
 
 /// A partition of a topic, by what the topic carries.
 pub(crate) type Partition = (EventKind, i32);

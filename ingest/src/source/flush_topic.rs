@@ -9,6 +9,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use futures::{StreamExt, TryStreamExt};
+use lake::LakeTable;
 use schemas::EventKind;
 use schemas::quarantine::Reason;
 
@@ -20,8 +21,7 @@ use crate::decode::{self, Decoded, Refused};
 use crate::error::IngestError;
 use crate::flush::Trigger;
 use crate::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
-use crate::sink::table::LakeTable;
-use crate::sink::{order, parquet};
+use crate::sink::order;
 use crate::validate::{self, Checked, Origin, Rules};
 
 /// One message of a flush.
@@ -272,7 +272,7 @@ async fn write_groups(table: &LakeTable, rows: &[RecordBatch]) -> Result<Vec<Add
     let groups = order::groups(rows).map_err(columns)?;
     let write = |group: order::Group| async move {
         let sorted = group.rows(rows).map_err(columns)?;
-        Ok::<_, IngestError>(parquet::write(table, &sorted).await?)
+        Ok::<_, IngestError>(lake::write(table, &sorted).await?)
     };
     let written: Vec<Vec<Add>> = futures::stream::iter(groups.into_iter().map(write))
         .buffered(FILES_AT_ONCE)

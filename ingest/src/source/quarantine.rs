@@ -18,7 +18,6 @@ use super::flush_topic::Taken;
 use crate::decode::{self, Refused};
 use crate::error::IngestError;
 use crate::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
-use crate::sink::parquet;
 
 /// Commits of the quarantine tried before the ingester stops.
 const QUARANTINE_ATTEMPTS: u32 = 8;
@@ -65,8 +64,8 @@ impl Engine {
                 return Ok(0);
             }
             let rows = filter_record_batch(&refused.rows, &new.into()).map_err(in_quarantine)?;
-            let sorted = parquet::sort(Table::Quarantine, &rows).map_err(in_quarantine)?;
-            let adds = parquet::write(&self.quarantine, &sorted).await?;
+            let sorted = lake::sort(Table::Quarantine, &rows).map_err(in_quarantine)?;
+            let adds = lake::write(&self.quarantine, &sorted).await?;
             let now_ms = now.timestamp_millis();
             if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await?
                 == Outcome::Committed

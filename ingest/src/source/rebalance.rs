@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
+use lake::TableError;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -18,7 +19,6 @@ use super::window::Window;
 use crate::error::IngestError;
 use crate::flush::Trigger;
 use crate::sink::commit::{Advance, Skipped, commit_fenced};
-use crate::sink::table::TableError;
 
 /// Leaders move and brokers restart: an assignment waits this long for a partition's offsets.
 const WATERMARK_PATIENCE: Duration = Duration::from_secs(60);

@@ -2,7 +2,7 @@
 
 use h3o::Resolution;
 use ingest::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
-use ingest::sink::table::LakeTable;
+use lake::LakeTable;
 use schemas::Table;
 
 const NOW_MS: i64 = 1_795_500_000_000;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingest::sink::table::table_url;
+use lake::table_url;
 use schemas::Table;
 use testkit::{Message, shared_kafka};
 

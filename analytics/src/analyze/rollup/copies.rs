@@ -57,7 +57,10 @@ impl Copies {
 
     /// Forgets the events of the terminal before.
     fn enter(&mut self, cell: Option<i64>, terminal: &str) -> Result<(), ParquetError> {
-        let before = self.last.as_ref().map(|(cell, last)| (*cell, last.as_str()));
+        let before = self
+            .last
+            .as_ref()
+            .map(|(cell, last)| (*cell, last.as_str()));
         match before.map(|before| before.cmp(&(cell, terminal))) {
             Some(Ordering::Equal) => return Ok(()),
             Some(Ordering::Greater) => {
@@ -85,7 +88,10 @@ pub(super) fn by_age(one: &DataFile, other: &DataFile) -> Ordering {
 
 /// Groups the files of a partition so that no event has copies in two groups; each by age.
 pub(super) fn clusters(table: Table, files: &[DataFile]) -> Vec<Vec<&DataFile>> {
-    let mut spans: Vec<_> = files.iter().map(|file| (cells(table, file), file)).collect();
+    let mut spans: Vec<_> = files
+        .iter()
+        .map(|file| (cells(table, file), file))
+        .collect();
     spans.sort_by_key(|((first, _), _)| *first);
     let mut clusters: Vec<Vec<&DataFile>> = Vec::new();
     let mut reach = None;
@@ -104,7 +110,10 @@ pub(super) fn clusters(table: Table, files: &[DataFile]) -> Vec<Vec<&DataFile>> 
 
 /// Returns the first and last cell of a file's rows; a row without one counts as before all cells.
 fn cells(table: Table, file: &DataFile) -> (i64, i64) {
-    let column = table.schema().index_of("cell_r9").expect("every fact has one");
+    let column = table
+        .schema()
+        .index_of("cell_r9")
+        .expect("every fact has one");
     let known = &file.statistics.column_statistics[column];
     let cell = |value: Option<&ScalarValue>| match value {
         Some(ScalarValue::Int64(cell)) => *cell,
@@ -175,19 +184,35 @@ mod tests {
             ..Copies::default()
         };
         let mut rows = Vec::new();
-        let one = batch(&[("e1", "T1", 1, None), ("e1", "T1", 1, None), ("e2", "T1", 2, None)]);
+        let one = batch(&[
+            ("e1", "T1", 1, None),
+            ("e1", "T1", 1, None),
+            ("e2", "T1", 2, None),
+        ]);
         copies.first(&one, &mut rows).expect("sorted");
         assert_eq!(rows, [0, 2]);
-        let next = batch(&[("e2", "T1", 2, None), ("e1", "T0", 1, Some(5)), ("e1", "T1", 1, Some(5))]);
+        let next = batch(&[
+            ("e2", "T1", 2, None),
+            ("e1", "T0", 1, Some(5)),
+            ("e1", "T1", 1, Some(5)),
+        ]);
         copies.first(&next, &mut rows).expect("sorted");
-        assert_eq!(rows, [1, 2], "another terminal's event and another cell's are no copies");
+        assert_eq!(
+            rows,
+            [1, 2],
+            "another terminal's event and another cell's are no copies"
+        );
     }
 
     #[test]
     fn without_an_order_copies_are_found_wherever_they_stand() {
         let mut copies = Copies::default();
         let mut rows = Vec::new();
-        let all = batch(&[("e1", "T2", 1, Some(5)), ("e1", "T1", 1, Some(3)), ("e1", "T2", 1, Some(5))]);
+        let all = batch(&[
+            ("e1", "T2", 1, Some(5)),
+            ("e1", "T1", 1, Some(3)),
+            ("e1", "T2", 1, Some(5)),
+        ]);
         copies.first(&all, &mut rows).expect("any order will do");
         assert_eq!(rows, [0, 1]);
     }
@@ -199,7 +224,9 @@ mod tests {
             ..Copies::default()
         };
         let wrong = batch(&[("e1", "T2", 1, Some(5)), ("e2", "T1", 1, Some(5))]);
-        let error = copies.first(&wrong, &mut Vec::new()).expect_err("T2 stands before T1");
+        let error = copies
+            .first(&wrong, &mut Vec::new())
+            .expect_err("T2 stands before T1");
         assert!(error.to_string().contains("T1"), "{error}");
     }
 }

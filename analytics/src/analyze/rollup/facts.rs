@@ -23,9 +23,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use schemas::Table;
 
+use super::copies::{Copies, by_age, clusters, is_sorted};
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
-use super::copies::{Copies, by_age, clusters, is_sorted};
 use crate::tables::DataFile;
 
 /// Rows of a batch: enough to forget what a batch costs, few enough for the processor's cache.
@@ -195,7 +195,6 @@ fn with_dictionaries(schema: &SchemaRef, columns: &[&str]) -> SchemaRef {
         schema.metadata().clone(),
     ))
 }
-
 
 fn read_error(file: &DataFile, source: ParquetError) -> AnalyzeError {
     AnalyzeError::Read {

@@ -80,8 +80,9 @@ pub(super) fn terminals<'c>(
         }
     }
     let judged = report.rows.into_iter();
-    let unjudged = undecidable.iter().map(|(terminal, (attempts, failures))| {
-        TerminalRow {
+    let unjudged = undecidable
+        .iter()
+        .map(|(terminal, (attempts, failures))| TerminalRow {
             terminal: (*terminal).to_owned(),
             attempts: *attempts,
             failures: *failures,
@@ -92,8 +93,7 @@ pub(super) fn terminals<'c>(
             odds_ratio: None,
             flagged: false,
             testable: false,
-        }
-    });
+        });
     let flags = judged.chain(unjudged).map(|row| {
         let place = busiest[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);

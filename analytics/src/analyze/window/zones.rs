@@ -155,7 +155,9 @@ const POCKET_WEAK_SHARE: f64 = 0.10;
 /// Returns cells and carriers where the place explains failures, those next to them included.
 ///
 /// A terminal there cannot be told from its place, whatever its peers in the very cell do.
-pub(super) fn weak_places(places: &Places<'_>) -> Result<HashSet<(CellIndex, String)>, AnalyzeError> {
+pub(super) fn weak_places(
+    places: &Places<'_>,
+) -> Result<HashSet<(CellIndex, String)>, AnalyzeError> {
     let report = search(places, &BTreeSet::new())?;
     let pockets = report.refused.iter().map(|refused| &refused.zone);
     let pockets = pockets.filter(|zone| {

@@ -1,0 +1,309 @@
+//! One Delta table of the lake: opened, created, checked for its layout, and committed to.
+
+use std::sync::Arc;
+
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, Remove, Transaction};
+use deltalake_core::logstore::LogStoreRef;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::state::DeltaTableState;
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, ObjectStore};
+use futures::StreamExt;
+use h3o::Resolution;
+use schemas::Table;
+use schemas::lake::{
+    DEFAULT_PARTITION_RESOLUTION, LAYOUT_VERSION, PROPERTY_LAYOUT_VERSION,
+    PROPERTY_PARTITION_RESOLUTION,
+};
+use url::Url;
+
+use crate::TableError;
+use crate::create::{create, first_difference};
+
+/// What a commit changes.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// Files that become visible.
+    pub adds: Vec<Add>,
+    /// Files that are in the table no longer.
+    pub removes: Vec<Remove>,
+    /// Positions, and what else is kept under an application's name.
+    pub transactions: Vec<Transaction>,
+    /// What the log is to say of the commit.
+    pub metadata: Vec<(String, serde_json::Value)>,
+}
+
+/// How a commit stands to others made from the same version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitKind {
+    /// Rows are added: other commits may come between, unless they move the same position.
+    Append,
+    /// Rows take the place of others: a commit between that takes the same files away conflicts.
+    Replace,
+    /// The same rows in other files: any commit between refuses it, for delta-rs would let two
+    /// programs put the same rows into files of their own.
+    Compact,
+}
+
+/// An open table of the lake.
+#[derive(Debug, Clone)]
+pub struct LakeTable {
+    /// Which table.
+    pub table: Table,
+    /// Resolution of its partition cells.
+    pub partition_resolution: Resolution,
+    pub(crate) delta: DeltaTable,
+}
+
+/// Turns a lake's path or URL into the address of one of its tables.
+///
+/// # Errors
+/// When the path cannot be made absolute or the URL does not parse.
+pub fn table_url(lake: &str, table: Table) -> Result<Url, TableError> {
+    let unusable = |reason: String| TableError::Lake {
+        lake: lake.to_owned(),
+        reason,
+    };
+    let root = if lake.contains("://") {
+        Url::parse(&format!("{}/", lake.trim_end_matches('/')))
+            .map_err(|e| unusable(e.to_string()))?
+    } else {
+        let path = std::path::absolute(lake).map_err(|error| unusable(error.to_string()))?;
+        Url::from_directory_path(&path).map_err(|()| unusable("not a path".into()))?
+    };
+    root.join(&format!("{}/", table.name()))
+        .map_err(|error| unusable(error.to_string()))
+}
+
+impl LakeTable {
+    /// Opens a table, or creates it empty where there is none.
+    ///
+    /// # Errors
+    /// When the lake is not writable, or holds this table in another layout.
+    pub async fn open_or_create(
+        lake: &str,
+        table: Table,
+        partition_resolution: Resolution,
+    ) -> Result<Self, TableError> {
+        match Self::found(lake, table).await? {
+            Some(found) => found.checked(),
+            None => Self::created(lake, table, partition_resolution, SaveMode::Ignore)
+                .await?
+                .checked(),
+        }
+    }
+
+    /// Opens a derived table, or creates it empty; one with the columns of an older build begins
+    /// anew, for everything derived can be derived again.
+    ///
+    /// # Errors
+    /// When the lake is not writable.
+    pub async fn open_derived(lake: &str, table: Table) -> Result<Self, TableError> {
+        let mode = match Self::found(lake, table).await? {
+            Some(found) if first_difference(table, found.state()?).is_none() => return Ok(found),
+            Some(_) => SaveMode::Overwrite,
+            None => SaveMode::Ignore,
+        };
+        Self::created(lake, table, DEFAULT_PARTITION_RESOLUTION, mode).await
+    }
+
+    /// Opens a table as it is; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn found(lake: &str, table: Table) -> Result<Option<Self>, TableError> {
+        let location = table_url(lake, table)?;
+        if location.to_file_path().is_ok_and(|folder| !folder.exists()) {
+            return Ok(None);
+        }
+        let log = |source| log_error(table, &location, source);
+        let mut delta = DeltaTableBuilder::from_url(location.clone())
+            .and_then(DeltaTableBuilder::build)
+            .map_err(log)?;
+        match delta.load().await {
+            Ok(()) => Ok(Some(Self::of(table, delta).map_err(log)?)),
+            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
+                Ok(None)
+            }
+            Err(source) => Err(log(source)),
+        }
+    }
+
+    async fn created(
+        lake: &str,
+        table: Table,
+        partition_resolution: Resolution,
+        mode: SaveMode,
+    ) -> Result<Self, TableError> {
+        let location = table_url(lake, table)?;
+        if let Ok(folder) = location.to_file_path() {
+            std::fs::create_dir_all(&folder).map_err(|error| TableError::Lake {
+                lake: lake.to_owned(),
+                reason: format!("{}: {error}", folder.display()),
+            })?;
+        }
+        let delta = create(table, &location, partition_resolution, mode).await;
+        delta
+            .and_then(|delta| Self::of(table, delta))
+            .map_err(|source| log_error(table, &location, source))
+    }
+
+    fn of(table: Table, delta: DeltaTable) -> Result<Self, DeltaTableError> {
+        let properties = delta.snapshot()?.metadata().configuration();
+        let partition_resolution = properties
+            .get(PROPERTY_PARTITION_RESOLUTION)
+            .and_then(|text| text.parse::<u8>().ok())
+            .and_then(|number| Resolution::try_from(number).ok())
+            .unwrap_or(DEFAULT_PARTITION_RESOLUTION);
+        Ok(Self {
+            table,
+            partition_resolution,
+            delta,
+        })
+    }
+
+    /// Holds the table against the layout and the contract of this build.
+    ///
+    /// # Errors
+    /// When it is of another layout, or lacks a column.
+    pub fn checked(self) -> Result<Self, TableError> {
+        let (table, location) = (self.table, self.delta.table_url().clone());
+        let state = self.state()?;
+        let properties = state.metadata().configuration();
+        let found = properties.get(PROPERTY_LAYOUT_VERSION).cloned();
+        let found = found.unwrap_or("none".into());
+        if found != LAYOUT_VERSION.to_string() {
+            return Err(TableError::Layout {
+                table,
+                location,
+                found,
+            });
+        }
+        match first_difference(table, state) {
+            Some(difference) => Err(TableError::Columns {
+                table,
+                location,
+                difference,
+            }),
+            None => Ok(self),
+        }
+    }
+
+    /// Makes the next version of the table. Nothing is done after it: checkpoints and the end of
+    /// old versions are maintenance, and an error there would pass for one of the commit.
+    ///
+    /// # Errors
+    /// When the log refuses; nothing is visible then, unless its answer was lost on the way.
+    pub async fn commit(&mut self, commit: Commit, kind: CommitKind) -> Result<(), TableError> {
+        let made = self.try_commit(commit, kind).await;
+        made.map_err(|source| self.log_error(source))
+    }
+
+    async fn try_commit(
+        &mut self,
+        commit: Commit,
+        kind: CommitKind,
+    ) -> Result<(), DeltaTableError> {
+        let retries = match kind {
+            CommitKind::Append | CommitKind::Replace => 3,
+            CommitKind::Compact => 0,
+        };
+        let properties = CommitProperties::default()
+            .with_metadata(commit.metadata)
+            .with_application_transactions(commit.transactions)
+            .with_max_retries(retries)
+            .with_create_checkpoint(false)
+            .with_cleanup_expired_logs(Some(false));
+        let removes = commit.removes.into_iter().map(Action::Remove);
+        let actions = removes.chain(commit.adds.into_iter().map(Action::Add));
+        let state = self.delta.snapshot()?.clone();
+        let made = CommitBuilder::from(properties)
+            .with_actions(actions.collect())
+            .build(Some(&state), self.log_store(), self.operation(kind))
+            .await?;
+        self.delta.state = Some(made.snapshot());
+        Ok(())
+    }
+
+    fn operation(&self, kind: CommitKind) -> DeltaOperation {
+        let write = |mode| {
+            let columns = self.table.partition_columns().iter();
+            DeltaOperation::Write {
+                mode,
+                partition_by: Some(columns.map(|column| (*column).to_owned()).collect()),
+                predicate: None,
+            }
+        };
+        match kind {
+            CommitKind::Append => write(SaveMode::Append),
+            CommitKind::Replace => write(SaveMode::Overwrite),
+            CommitKind::Compact => DeltaOperation::Optimize {
+                predicate: None,
+                target_size: 0,
+            },
+        }
+    }
+
+    /// Reads the table's newest version.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn refresh(&mut self) -> Result<(), TableError> {
+        self.delta
+            .load()
+            .await
+            .map_err(|source| self.log_error(source))
+    }
+
+    /// Returns the position recorded under `app_id`, if any.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn position(&self, app_id: &str) -> Result<Option<i64>, TableError> {
+        let log_store = self.log_store();
+        self.state()?
+            .snapshot()
+            .transaction_version(log_store.as_ref(), app_id)
+            .await
+            .map_err(|source| self.log_error(source))
+    }
+
+    /// Tells whether one of the newest hundred commits says `value` under `key`.
+    pub async fn has_commit_with(&self, key: &str, value: &str) -> bool {
+        let mut history = self.delta.history(Some(100));
+        while let Some(Ok(commit)) = history.next().await {
+            if commit.info.get(key).and_then(|found| found.as_str()) == Some(value) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns the store of the table's files.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.log_store().object_store(None)
+    }
+
+    pub(crate) fn state(&self) -> Result<&DeltaTableState, TableError> {
+        self.delta
+            .snapshot()
+            .map_err(|source| self.log_error(source))
+    }
+
+    pub(crate) fn log_store(&self) -> LogStoreRef {
+        self.delta.log_store()
+    }
+
+    /// Says that the log or the store of this table refused.
+    pub fn log_error(&self, source: impl Into<DeltaTableError>) -> TableError {
+        log_error(self.table, self.delta.table_url(), source.into())
+    }
+}
+
+fn log_error(table: Table, location: &Url, source: DeltaTableError) -> TableError {
+    TableError::Log {
+        table,
+        location: location.clone(),
+        source,
+    }
+}
