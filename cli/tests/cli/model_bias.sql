@@ -1,0 +1,26 @@
+-- What the model {model} with firmware {firmware} truly hears above the others it shares radio cells with, in dB.
+with listeners as (
+    select distinct
+        terminal_id, serving_plmn, rat, tac, radio_cell_id, cell_r9,
+        model = '{model}' and firmware = '{firmware}' as is_own,
+        case model {biases} else 0 end
+        - case when model = '{bad_model}' and firmware = '{bad_firmware}' then {loss_db} else 0 end as bias_db
+    from lake.radio_cell_days
+    where cell_r9 is not null
+),
+
+places as (
+    select
+        cast(count(*) filter (where is_own) as double) as own,
+        cast(count(*) filter (where not is_own) as double) as others,
+        sum(bias_db) filter (where is_own) as own_db,
+        sum(bias_db) filter (where not is_own) as others_db
+    from listeners
+    group by serving_plmn, rat, tac, radio_cell_id, cell_r9
+)
+
+select
+    sum(own * others / (own + others) * (own_db / own - others_db / others))
+    / sum(own * others / (own + others)) as n
+from places
+where own > 0 and others > 0
