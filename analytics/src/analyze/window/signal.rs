@@ -1,8 +1,9 @@
 //! How strong terminals and models hear the radio cells they share: the window's readings as
 //! [`statistics::signal`] takes them, and its answer as columns.
 //!
-//! Peers hear the same radio cell at the same place, a cell of resolution 9: behind a hill or in a
-//! weak zone all of them hear it weakly, and nobody is accused of where it stands.
+//! Peers hear the same radio cell at the same place, one shop in a cell of resolution 9: behind a hill,
+//! behind thick walls or in a weak zone all of them hear it weakly, and nobody is accused of where it
+//! stands.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,6 +19,8 @@ const SQL: &str = include_str!("../../../sql/rollups/window_radio_cells.sql");
 
 /// False discovery rate of antennas called bad.
 const ANTENNA_Q: f64 = 0.05;
+/// False discovery rate of model biases taken off their terminals.
+const BIAS_Q: f64 = 0.05;
 /// What an antenna called bad loses at least, in dB: three quarters of the power.
 const ANTENNA_LOSS_DB: f64 = 6.0;
 
@@ -190,6 +193,8 @@ fn radio_cells_shared(rows: &[SignalRow<'_>]) -> HashMap<String, u64> {
 
 /// Returns what every model hears above the mean of the fleet, in dB.
 ///
+/// Only a proved bias is taken off: that of a model that met few others is noise.
+///
 /// A bias is against the others alone; the mean holds the model's own terminals too.
 fn shifts(bias: &SignalBias) -> HashMap<String, f64> {
     let terminals: usize = bias.models.iter().map(|model| model.terminals).sum();
@@ -197,7 +202,9 @@ fn shifts(bias: &SignalBias) -> HashMap<String, f64> {
         let others = 1.0 - model.terminals as f64 / terminals.max(1) as f64;
         Some((model.model.clone(), model.bias_db? * others))
     };
-    bias.models.iter().filter_map(shift).collect()
+    let is_proved = |model: &&ModelSignal| model.q.is_some_and(|q| q <= BIAS_Q);
+    let proved = bias.models.iter().filter(is_proved);
+    proved.filter_map(shift).collect()
 }
 
 fn terminals(bias: SignalBias) -> HashMap<String, TerminalColumns> {
