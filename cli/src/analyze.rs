@@ -19,8 +19,9 @@ Examples:
   notspot analyze --as-of 2026-11-01T06:00:00Z --to 2026-10-31
   notspot analyze && notspot report weak-zones plmn=208-01
 
-What it writes is ready for notspot sql and notspot report: terminal_days, failure_slots, outages,
-cells, weak_zones, failure_zones, device_models, terminal_flags, intervention_effects and actions.
+What it writes is ready for notspot sql and notspot report: terminal_days, radio_cell_days,
+failure_slots, outages, cells, weak_zones, failure_zones, device_models, terminal_flags,
+intervention_effects and actions.
 Running it again changes nothing until events arrive; late events restate the days they belong to.
 
 --as-of gives the answer of a moment: events, registry and interventions are read as they stood in

@@ -46,6 +46,8 @@ pub enum Table {
     Merchants,
     /// Derived: one row per terminal, day, place, carrier, RAT and firmware.
     TerminalDays,
+    /// Derived: one row per terminal, day, place, model with firmware and radio cell it heard.
+    RadioCellDays,
     /// Derived: one row per five minutes, host, carrier and partition cell.
     FailureSlots,
     /// Derived: one row per hour, host, carrier, application version and place with active terminals.
@@ -72,7 +74,7 @@ pub enum Table {
 
 impl Table {
     /// Every table: facts, registry, and what the analysis derives from them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
@@ -80,6 +82,7 @@ impl Table {
         Self::Terminals,
         Self::Merchants,
         Self::TerminalDays,
+        Self::RadioCellDays,
         Self::FailureSlots,
         Self::ActivityHours,
         Self::Outages,
@@ -103,6 +106,7 @@ impl Table {
             Self::Terminals => "terminals",
             Self::Merchants => "merchants",
             Self::TerminalDays => "terminal_days",
+            Self::RadioCellDays => "radio_cell_days",
             Self::FailureSlots => "failure_slots",
             Self::ActivityHours => "activity_hours",
             Self::Outages => "outages",
@@ -127,6 +131,9 @@ impl Table {
             Self::Terminals => "one row per registered terminal",
             Self::Merchants => "one row per registered merchant",
             Self::TerminalDays => "one row per terminal, day, place, carrier, RAT and firmware",
+            Self::RadioCellDays => {
+                "one row per terminal, day, place, model with firmware and radio cell it heard"
+            }
             Self::FailureSlots => "one row per five minutes, host, carrier and partition cell",
             Self::ActivityHours => {
                 "one row per hour, host, carrier, application version and place with active terminals"
@@ -172,6 +179,7 @@ impl Table {
             | Self::Merchants
             | Self::Interventions => false,
             Self::TerminalDays
+            | Self::RadioCellDays
             | Self::FailureSlots
             | Self::ActivityHours
             | Self::Outages
@@ -187,13 +195,14 @@ impl Table {
 
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 18]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 19]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
                     Table::Terminals => terminal_fields(),
                     Table::Merchants => merchant_fields(),
                     Table::TerminalDays => derived::terminal_days(),
+                    Table::RadioCellDays => derived::radio_cell_days(),
                     Table::FailureSlots => derived::failure_slots(),
                     Table::ActivityHours => derived::activity_hours(),
                     Table::Outages => derived::outages(),
@@ -219,9 +228,11 @@ impl Table {
             }
             Self::Quarantine => &["ingest_date"],
             Self::Terminals | Self::Merchants | Self::Interventions => &[],
-            Self::TerminalDays | Self::FailureSlots | Self::ActivityHours | Self::Outages => {
-                &["event_date"]
-            }
+            Self::TerminalDays
+            | Self::RadioCellDays
+            | Self::FailureSlots
+            | Self::ActivityHours
+            | Self::Outages => &["event_date"],
             Self::Cells
             | Self::WeakZones
             | Self::FailureZones
@@ -242,6 +253,7 @@ impl Table {
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
             Self::TerminalDays => &["cell_r9", "terminal_id"],
+            Self::RadioCellDays => &["cell_r9", "terminal_id", "radio_cell_id"],
             Self::FailureSlots => &["slot_time", "host_id"],
             Self::ActivityHours => &["hour_time", "host_id"],
             Self::Outages => &["from_time", "outage_id"],
@@ -265,7 +277,9 @@ impl Table {
             Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset", "reason"],
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
-            Self::TerminalDays => &["source_rows", "terminal_id", "cell_r9", "method_version"],
+            Self::TerminalDays | Self::RadioCellDays => {
+                &["source_rows", "terminal_id", "cell_r9", "method_version"]
+            }
             Self::FailureSlots => &["source_rows", "slot_time", "method_version"],
             Self::ActivityHours => &["source_rows", "hour_time", "method_version"],
             Self::Outages => &["source_rows", "from_time", "method_version"],

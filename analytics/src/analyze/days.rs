@@ -1,4 +1,4 @@
-//! Roll-ups of a day: which days are due, and their two tables.
+//! Roll-ups of a day: which days are due, and their tables.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +82,15 @@ pub(super) async fn publish(
     DerivedTable::open(lake.location(), Table::FailureSlots)
         .await?
         .replace(&[day], [Ok(slots)], made_from, now.timestamp_millis())
+        .await?;
+    DerivedTable::open(lake.location(), Table::RadioCellDays)
+        .await?
+        .replace(
+            &[day],
+            terminals.radio_cell_batches(),
+            made_from,
+            now.timestamp_millis(),
+        )
         .await?;
     DerivedTable::open(lake.location(), Table::TerminalDays)
         .await?

@@ -9,6 +9,7 @@ mod counted;
 mod devices;
 mod effects;
 mod places;
+mod signal;
 mod zones;
 
 use std::sync::Arc;
@@ -43,8 +44,9 @@ impl Serialize for Origin {
 }
 
 /// Tables that decide what a window shows.
-const INPUTS: [Table; 5] = [
+const INPUTS: [Table; 6] = [
     Table::TerminalDays,
+    Table::RadioCellDays,
     Table::Outages,
     Table::Terminals,
     Table::Merchants,
@@ -66,6 +68,11 @@ pub(super) async fn publish(
     if done.made_from(&app_id).await? == Some(made_from) {
         return Ok(false);
     }
+    // Before the places, which need the memory that this gives back.
+    let heard = signal::Heard::read(lake, from, to).await?;
+    let signal = tokio::task::spawn_blocking(move || heard.compare())
+        .await
+        .expect("the statistics do not panic")?;
     let counted = places::read(lake, from, to).await?;
     let origin = Origin(Arc::new(Run {
         method_version: METHOD_VERSION,
@@ -78,10 +85,10 @@ pub(super) async fn publish(
     let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
         let places = Places::of(&counted);
         let weak_places = zones::weak_places(&places)?;
-        let terminals = devices::terminals(&places, &weak_places, &of_window)?;
+        let terminals = devices::terminals(&places, &weak_places, &signal, &of_window)?;
         let flagged = devices::flagged(&terminals);
         let terminals = rows_to_batches(Table::TerminalFlags, &terminals)?;
-        let models = devices::models(&places, &flagged, &weak_places, &of_window)?;
+        let models = devices::models(&places, &flagged, &weak_places, &signal, &of_window)?;
         let zones = zones::find(&places, &flagged, &known, &of_window, to)?;
         Ok((terminals, models, zones))
     })

@@ -1,12 +1,14 @@
 //! The built program as people meet it: help, errors, the demo, its map in a browser.
 
 mod demo;
+mod devices;
 mod errors;
 mod groups;
 mod help;
 mod interventions;
 mod kafka;
 mod map;
+mod null_maps;
 mod registry;
 mod replay;
 mod shell;

@@ -11,26 +11,37 @@ const SEEDS: [&str; 2] = ["2026", "7"];
 const END: &str = "2026-11-24";
 
 /// A demo of one seed, and what the lake answers.
-struct Fleet {
+pub struct Fleet {
     folder: tempfile::TempDir,
-    seed: &'static str,
+    pub seed: String,
 }
 
 impl Fleet {
-    fn simulated(seed: &'static str) -> Self {
+    fn simulated(seed: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let fleet = Self { folder, seed };
-        run(&[
+        Self::of(folder, "demo", seed, &[])
+    }
+
+    /// Makes a demo of another scenario, in a folder that may hold its file.
+    pub fn of(folder: tempfile::TempDir, scenario: &str, seed: &str, more: &[&str]) -> Self {
+        let fleet = Self {
+            folder,
+            seed: seed.to_owned(),
+        };
+        let out = fleet.path("");
+        let arguments = [
             "demo",
+            "--scenario",
+            scenario,
             "--seed",
             seed,
             "--end",
             END,
             "--force",
             "--out",
-            fleet.path("").as_str(),
-        ])
-        .done();
+            &out,
+        ];
+        run(&[&arguments, more].concat()).done();
         fleet
     }
 
@@ -38,18 +49,18 @@ impl Fleet {
         text(&self.folder.path().join(name)).to_owned()
     }
 
-    fn json(&self, name: &str) -> Value {
+    pub fn json(&self, name: &str) -> Value {
         let json = std::fs::read_to_string(self.path(name)).expect("the demo wrote it");
         serde_json::from_str(&json).expect("JSON")
     }
 
-    fn sql(&self, sql: &str) -> Value {
+    pub fn sql(&self, sql: &str) -> Value {
         let lake = self.path("lake");
         let rows = run(&["sql", "--lake", &lake, "-c", sql, "--format", "json"]).done();
         serde_json::from_str(&rows).expect("JSON")
     }
 
-    fn truths(&self, kind: &str) -> Vec<Value> {
+    pub fn truths(&self, kind: &str) -> Vec<Value> {
         let key = self.json("answer-key.json");
         let truths = key["truths"].as_array().expect("a list").iter();
         truths
@@ -58,7 +69,7 @@ impl Fleet {
             .collect()
     }
 
-    fn number(&self, sql: &str) -> f64 {
+    pub fn number(&self, sql: &str) -> f64 {
         let rows = self.sql(sql);
         rows[0]["n"].as_f64().unwrap_or(0.0)
     }
@@ -79,10 +90,15 @@ fn what_is_planted_is_found_and_what_is_not_planted_is_not() {
 
 fn a_query_counts_what_the_roll_up_counted(fleet: &Fleet) {
     for day in ["2026-11-13", "2026-11-21"] {
-        let rows = fleet.sql(&include_str!("rollup.sql").replace("{day}", day));
-        let count = |name: &str| rows[0][name].as_u64().expect("a count");
-        assert!(count("rows") > 2_000, "{day}: {rows}");
-        assert_eq!(count("differing"), 0, "{day} of seed {}", fleet.seed);
+        for query in [
+            include_str!("rollup.sql"),
+            include_str!("rollup_radio_cells.sql"),
+        ] {
+            let rows = fleet.sql(&query.replace("{day}", day));
+            let count = |name: &str| rows[0][name].as_u64().expect("a count");
+            assert!(count("rows") > 2_000, "{day}: {rows}");
+            assert_eq!(count("differing"), 0, "{day} of seed {}", fleet.seed);
+        }
     }
 }
 
@@ -191,7 +207,7 @@ fn causes_are_right(fleet: &Fleet) {
         "simulate",
         "demo",
         "--seed",
-        fleet.seed,
+        &fleet.seed,
         "--end",
         END,
         "--discard",

@@ -34,6 +34,9 @@ pub struct AnswerKey {
     pub declined_by_cause: BTreeMap<String, u64>,
     /// Attempts over each carrier, by PLMN, while nothing planted was active at the terminal.
     pub unplanted: BTreeMap<String, Tally>,
+    /// What each device model shows above a calibrated meter, dB, the steps of its indices included.
+    #[serde(default)]
+    pub model_bias_db: BTreeMap<String, f64>,
     /// What was planted, and what came of it.
     pub truths: Vec<Planted>,
 }
@@ -141,6 +144,12 @@ pub enum Truth {
         terminal_ids: Vec<String>,
         /// Failures expected for each one of a sound peer.
         multiplier: f64,
+        /// What their antennas take from the signal they show, dB.
+        #[serde(default)]
+        antenna_loss_db: f64,
+        /// What they would have failed without the fault, one for each terminal.
+        #[serde(default)]
+        sound: Vec<Sound>,
     },
     /// This model fails with this firmware.
     BadModel {
@@ -150,6 +159,9 @@ pub enum Truth {
         firmware: String,
         /// Failures expected for each one of a sound peer.
         multiplier: f64,
+        /// What its antennas take from the signal they show, dB.
+        #[serde(default)]
+        antenna_loss_db: f64,
         /// Terminals concerned.
         terminals: u64,
     },
@@ -219,6 +231,15 @@ pub enum Truth {
         /// Before, and after each step.
         phases: Vec<BranchPhase>,
     },
+}
+
+/// What a terminal with a fault tried, and what it would have failed without the fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sound {
+    /// Attempts while the fault held.
+    pub attempts: u64,
+    /// Out-of-range failures expected of a sound terminal at its place, at the same times.
+    pub expected_failures: f64,
 }
 
 /// A planted place.

@@ -66,6 +66,18 @@ pub struct Model {
     pub offline_limit: bool,
 }
 
+impl Model {
+    /// Returns what its readings show above a calibrated meter on average, dB.
+    ///
+    /// A whole dBm becomes the step of the index it opens, and a step is read as its middle.
+    pub const fn shown_bias_db(&self) -> f64 {
+        match self.style {
+            SignalStyle::Values => self.bias_db,
+            SignalStyle::Csq | SignalStyle::Cesq => self.bias_db + 0.5,
+        }
+    }
+}
+
 const BROADBAND: u8 = bit(Rat::Gsm) | bit(Rat::Umts) | bit(Rat::Lte);
 const FIFTH: u8 = BROADBAND | bit(Rat::Nr);
 const MACHINE: u8 = bit(Rat::Gsm) | bit(Rat::Nbiot) | bit(Rat::Ltem);

@@ -9,6 +9,7 @@ use chrono::{DateTime, Offset, TimeZone, Utc};
 use schemas::causes::CauseClass;
 
 use crate::answer_key::AnswerKey;
+use crate::catalog::MODELS;
 use crate::fleet;
 use crate::publish::{EventSink, PublishError, PublishSummary};
 use crate::row::{Payload, Row};
@@ -108,7 +109,9 @@ pub fn simulate_with<'a>(
     run.all(progress)?;
     let delivered = run.sink.finish()?;
     let context = run.context;
-    let truths = truths::truths(plantations, &context.tallies);
+    let sound = context.sound.iter();
+    let sound = sound.map(|(terminal, sound)| (world.terminal_id(*terminal), *sound));
+    let truths = truths::truths(plantations, &context.tallies, &sound.collect());
     Ok((answer_key(scenario, &world, context, truths), delivered))
 }
 
@@ -251,6 +254,10 @@ fn answer_key(
         out_of_range_by_cause: by_cause(&context.out_of_range_by_cause),
         declined_by_cause: by_cause(&context.declined_by_cause),
         unplanted: carriers.zip(context.unplanted).collect(),
+        model_bias_db: MODELS
+            .iter()
+            .map(|model| (model.name.to_owned(), model.shown_bias_db()))
+            .collect(),
         truths,
     }
 }

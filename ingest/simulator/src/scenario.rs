@@ -238,6 +238,10 @@ pub struct BadTerminals {
     pub count: u32,
     /// Failures for each one a sound terminal has there.
     pub multiplier: f64,
+    /// What the antenna takes from every signal it shows, dB; 0 when absent. What comes of it is in
+    /// the multiplier.
+    #[serde(default)]
+    pub antenna_loss_db: f64,
     /// First day; 0 when absent.
     #[serde(default)]
     pub from_day: f64,
@@ -253,6 +257,10 @@ pub struct BadModel {
     pub firmware: String,
     /// Failures for each one a sound terminal has there.
     pub multiplier: f64,
+    /// What the antenna takes from every signal it shows, dB; 0 when absent. What comes of it is in
+    /// the multiplier.
+    #[serde(default)]
+    pub antenna_loss_db: f64,
 }
 
 /// A host that does not answer.
@@ -716,6 +724,11 @@ impl Plant {
             .chain(self.remote_branch.iter().map(|plant| plant.multiplier));
         for multiplier in multipliers {
             check.within("multiplier of a plant", multiplier, 1.0, 1_000.0);
+        }
+        let losses = self.bad_terminals.iter().map(|plant| plant.antenna_loss_db);
+        let of_models = self.bad_model.iter().map(|plant| plant.antenna_loss_db);
+        for loss_db in losses.chain(of_models) {
+            check.within("antenna_loss_db of a plant", loss_db, 0.0, 60.0);
         }
         for plmn in self
             .weak_zone

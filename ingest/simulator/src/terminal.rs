@@ -4,9 +4,11 @@
 mod attempt;
 mod hour;
 
+use std::collections::BTreeMap;
+
 use schemas::causes::CauseClass;
 
-use crate::answer_key::{Counts, Tally};
+use crate::answer_key::{Counts, Sound, Tally};
 use crate::catalog::ordinary_answers;
 use crate::dice::Dice;
 use crate::measure::{self, Conditions};
@@ -40,6 +42,8 @@ pub struct Context<'a> {
     pub tallies: Vec<Tally>,
     /// One for each carrier, while nothing planted holds.
     pub unplanted: Vec<Tally>,
+    /// What terminals with a fault would have failed without it, by their number.
+    pub sound: BTreeMap<u32, Sound>,
     pub out_of_range_by_cause: [u64; CAUSES],
     pub declined_by_cause: [u64; CAUSES],
     ordinary_weights: Vec<f64>,
@@ -63,6 +67,7 @@ impl<'a> Context<'a> {
             counts: Counts::default(),
             tallies: vec![Tally::default(); world.plants.len()],
             unplanted: vec![Tally::default(); world.carriers.len()],
+            sound: BTreeMap::new(),
             out_of_range_by_cause: [0; CAUSES],
             declined_by_cause: [0; CAUSES],
             ordinary_weights: ordinary.iter().map(|(_, weight)| *weight).collect(),

@@ -1,13 +1,13 @@
 //! Plants what a scenario asks for at places the seed chooses, and remembers it for the answer key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use h3o::LatLng;
 use schemas::lake::ANALYSIS_RESOLUTION;
 
-use crate::answer_key::{Area, BranchPhase, Planted, Tally, Truth};
+use crate::answer_key::{Area, BranchPhase, Planted, Sound, Tally, Truth};
 use crate::catalog::{PositionSource, Refusal, find_model, refusal_answers};
 use crate::dice::{self, Dice};
 use crate::engine::SimError;
@@ -46,8 +46,13 @@ pub fn plant(scenario: &Scenario, world: &mut World) -> Result<Vec<Plantation>, 
     Ok(planter.done)
 }
 
-/// Turns plantations and the tallies of their effects into the truths of the answer key.
-pub fn truths(plantations: Vec<Plantation>, tallies: &[Tally]) -> Vec<Planted> {
+/// Turns plantations, the tallies of their effects, and what terminals with a fault would have failed
+/// without it, into the truths of the answer key.
+pub fn truths(
+    plantations: Vec<Plantation>,
+    tallies: &[Tally],
+    sound_by_id: &BTreeMap<String, Sound>,
+) -> Vec<Planted> {
     let finish = |plantation: Plantation| {
         let mut planted = plantation.planted;
         let tallies = &tallies[plantation.effects];
@@ -56,6 +61,15 @@ pub fn truths(plantations: Vec<Plantation>, tallies: &[Tally]) -> Vec<Planted> {
             for (phase, tally) in phases.iter_mut().zip(tallies) {
                 phase.tally = *tally;
             }
+        }
+        if let Truth::BadTerminals {
+            terminal_ids,
+            sound,
+            ..
+        } = &mut planted.truth
+        {
+            let of = |id: &String| sound_by_id.get(id).copied().unwrap_or_default();
+            *sound = terminal_ids.iter().map(of).collect();
         }
         planted
     };
@@ -319,6 +333,7 @@ impl Planter<'_> {
             span,
             Effect::Device {
                 multiplier: bad.multiplier,
+                antenna_loss_db: bad.antenna_loss_db,
             },
         );
         let terminals = self.apply(effect, concerned);
@@ -326,6 +341,7 @@ impl Planter<'_> {
             model: bad.model.clone(),
             firmware: bad.firmware.clone(),
             multiplier: bad.multiplier,
+            antenna_loss_db: bad.antenna_loss_db,
             terminals,
         };
         self.finish("bad-model", effect..effect + 1, span, truth);
@@ -392,6 +408,7 @@ impl Planter<'_> {
             span,
             Effect::Device {
                 multiplier: bad.multiplier,
+                antenna_loss_db: bad.antenna_loss_db,
             },
         );
         let terminal_ids = self.ids(&chosen);
@@ -399,6 +416,8 @@ impl Planter<'_> {
         let truth = Truth::BadTerminals {
             terminal_ids,
             multiplier: bad.multiplier,
+            antenna_loss_db: bad.antenna_loss_db,
+            sound: Vec::new(),
         };
         self.finish("bad-terminals", effect..effect + 1, span, truth);
         Ok(())

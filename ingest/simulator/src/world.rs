@@ -167,8 +167,11 @@ impl PlantedEffect {
 pub enum Effect {
     /// Takes from the signal of one carrier, or of all.
     Attenuation { carrier: Option<u8>, db: f64 },
-    /// Multiplies failures.
-    Device { multiplier: f64 },
+    /// Multiplies failures, and takes from the signal that the terminal shows.
+    Device {
+        multiplier: f64,
+        antenna_loss_db: f64,
+    },
     /// Hosts leave this share of attempts unanswered.
     HostDown { share: f64 },
     /// No network is there.
@@ -217,6 +220,19 @@ impl World {
             let plant = &self.plants[at];
             plant.holds_at(at_ms).then_some((at, &plant.effect))
         })
+    }
+
+    /// Returns what faults of a terminal take from every signal it shows, dB.
+    pub fn antenna_loss_db(&self, terminal: &Terminal, at_ms: i64) -> f64 {
+        let losses = self
+            .plants_at(terminal, at_ms)
+            .map(|(_, effect)| match effect {
+                Effect::Device {
+                    antenna_loss_db, ..
+                } => *antenna_loss_db,
+                _ => 0.0,
+            });
+        losses.sum()
     }
 
     /// Returns what plants take from a carrier's signal at a terminal, dB.

@@ -85,6 +85,28 @@ pub(super) fn terminal_days() -> Fields {
     ])
 }
 
+/// One row per terminal, day, place, model with firmware and radio cell: how strong it was heard.
+///
+/// Strength is that of GSM's RSSI, UMTS's RSCP and the others' RSRP, in tenths of a dB above -100 dBm:
+/// whole numbers, so that sums do not depend on their order. `strength_tenths` is their sum,
+/// `strength_squares` the sum of their squares, in hundredths of dB². A mean in dB is
+/// `-100 + strength_tenths / 10 / readings`, dBm.
+pub(super) fn radio_cell_days() -> Fields {
+    by_day(vec![
+        text("terminal_id", false),
+        text("model", true),
+        text("firmware", true),
+        number("cell_r9", DataType::Int64, true),
+        text("serving_plmn", false),
+        text("rat", false),
+        number("tac", DataType::Int32, true),
+        number("radio_cell_id", DataType::Int64, false),
+        count("readings"),
+        count("strength_tenths"),
+        count("strength_squares"),
+    ])
+}
+
 /// One row per five minutes, acquirer, host, carrier and partition cell with a failure or an attempt.
 pub(super) fn failure_slots() -> Fields {
     by_day(vec![
@@ -198,6 +220,12 @@ pub(super) fn zones() -> Fields {
 }
 
 /// One row per device model and firmware.
+///
+/// Terminals, not attempts, are the units of the odds ratio's interval, of `p` and of `q`: a jackknife
+/// over them; null with fewer than two terminals on a side. `signal_bias_db` is how much stronger
+/// (weaker: negative) its terminals show the radio cells they share with other models at one place, in
+/// dB, with a 95 % interval by terminals; `signal_testable` is false, and the numbers null, where
+/// fewer than two terminals on a side share one.
 pub(super) fn device_models() -> Fields {
     by_window(vec![
         text("model", false),
@@ -216,12 +244,26 @@ pub(super) fn device_models() -> Fields {
         measure("breslow_day_p"),
         measure("risk_difference"),
         measure("failures_avoidable"),
+        count("signal_terminals"),
+        count("shared_radio_cells"),
+        measure("signal_bias_db"),
+        measure("signal_bias_low_db"),
+        measure("signal_bias_high_db"),
+        measure("signal_p"),
+        measure("signal_q"),
+        flag("signal_testable"),
         flag("flagged"),
         text("action", true),
     ])
 }
 
 /// One row per terminal that was held against its peers.
+///
+/// `flagged` and `testable` are of its failures. `signal_residual_db` is how much stronger (weaker:
+/// negative) it hears the radio cells it shares with others at its place, in dB, the bias of its model
+/// taken off; `signal_flagged` is a loss of 6 dB or more at `signal_q` of 0.05 or less, and
+/// `signal_testable` is false, and the numbers null, where nobody beside it hears its radio cells.
+/// `reason` is `failures`, `antenna` or `failures and antenna`.
 pub(super) fn terminal_flags() -> Fields {
     by_window(vec![
         text("terminal_id", false),
@@ -239,6 +281,15 @@ pub(super) fn terminal_flags() -> Fields {
         measure("q"),
         flag("flagged"),
         flag("testable"),
+        count("signal_readings"),
+        count("shared_radio_cells"),
+        measure("signal_residual_db"),
+        measure("signal_se_db"),
+        measure("signal_p"),
+        measure("signal_q"),
+        flag("signal_flagged"),
+        flag("signal_testable"),
+        text("reason", true),
         text("action", true),
         measure("failures_avoidable"),
     ])

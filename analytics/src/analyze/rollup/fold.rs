@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Float32Type, Int32Type};
+use arrow::datatypes::{Float32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use foldhash::fast::FixedState;
 use h3o::{CellIndex, Resolution};
@@ -15,6 +15,7 @@ use schemas::radio::{Rat, Strength, is_weak};
 
 use super::events::{Coders, Events, Numbers};
 use super::facts::Part;
+use super::heard::{RadioCell, RadioCells};
 use super::hours::{DAY_S, midnight_us};
 use super::names::{Name, Names};
 use super::registered::Registry;
@@ -56,9 +57,11 @@ const HEARTBEAT: [&str; 7] = [
     "offline_approved",
     "interval_s",
 ];
-const SIGNAL: [&str; 7] = [
+const SIGNAL: [&str; 9] = [
     "serving_plmn",
     "rat",
+    "tac",
+    "radio_cell_id",
     "rssi_dbm",
     "rscp_dbm",
     "rsrp_dbm",
@@ -131,6 +134,7 @@ pub(super) struct Fold {
     pub(super) ids: Interned,
     pub(super) terminals: Vec<Terminal>,
     pub(super) slots: Slots,
+    pub(super) radio_cells: RadioCells,
     midnight_us: i64,
     /// The terminal of the row before: rows of one stand together.
     last: Option<u32>,
@@ -144,6 +148,7 @@ impl Fold {
             ids: Interned::default(),
             terminals: Vec::new(),
             slots: Slots::default(),
+            radio_cells: RadioCells::default(),
             last: None,
         }
     }
@@ -215,6 +220,8 @@ impl Fold {
         let [rssi, rscp, rsrp, rsrq, sinr] =
             ["rssi_dbm", "rscp_dbm", "rsrp_dbm", "rsrq_db", "sinr_db"]
                 .map(|name| Numbers::<Float32Type>::of(batch, name));
+        let tac = Numbers::<Int32Type>::of(batch, "tac");
+        let radio_cell_id = Numbers::<Int64Type>::of(batch, "radio_cell_id");
         for row in rows.iter().map(|row| *row as usize) {
             let (at, stand, _) = self.locate(events, row);
             let Some(rat) = self.shared.known.rats.get(&events.rat.at(row)).copied() else {
@@ -235,8 +242,17 @@ impl Fold {
                 counts.add(Count::Readings, 1);
                 counts.add(Count::WeakReadings, is_weak.into());
             }
-            if let Some(dbm) = strength_dbm {
-                counts.add(strength_class(dbm), 1);
+            let Some(dbm) = strength_dbm else { continue };
+            counts.add(strength_class(dbm), 1);
+            let radio_cell = RadioCell {
+                plmn: events.plmn.at(row),
+                rat: events.rat.at(row),
+                tac: tac.at(row),
+                id: radio_cell_id.at(row).unwrap_or(0),
+            };
+            if radio_cell.is_known() {
+                let number = self.radio_cells.number(radio_cell);
+                self.terminals[at].hear(stand, number, dbm);
             }
         }
     }
@@ -367,7 +383,11 @@ impl Fold {
 
     /// Takes up what another task counted.
     pub(super) fn merge(&mut self, other: Self) {
-        for (at, terminal) in (0..).zip(other.terminals) {
+        let radio_cells = self.radio_cells.merge(&other.radio_cells);
+        for (at, mut terminal) in (0..).zip(other.terminals) {
+            for heard in &mut terminal.heard {
+                heard.renumber(&radio_cells);
+            }
             let number = self.ids.number(other.ids.text(at)) as usize;
             match self.terminals.get_mut(number) {
                 Some(known) => known.merge(terminal),

@@ -1,5 +1,5 @@
-//! Roll-ups of a day in one pass over its events: owns what `terminal_days`, `failure_slots` and
-//! `activity_hours` count.
+//! Roll-ups of a day in one pass over its events: owns what `terminal_days`, `radio_cell_days`,
+//! `failure_slots` and `activity_hours` count.
 //!
 //! A query would do the same (`tests/rollup.rs` holds both against each other), but spell out every
 //! text and sort a day by terminal. Here a task reads whole partitions, takes texts as the
@@ -15,9 +15,11 @@ mod copies;
 mod events;
 mod facts;
 mod fold;
+mod heard;
 mod hours;
 mod names;
 mod output;
+mod radio_cell_days;
 mod registered;
 mod silence;
 mod slots;
@@ -70,7 +72,8 @@ pub(super) async fn activity(
     Ok(all.rows(&names, origin(day, source_rows))?)
 }
 
-/// Counts a day; rows of `failure_slots`, and those of `terminal_days` to be asked for.
+/// Counts a day; rows of `failure_slots`, and those of `terminal_days` and `radio_cell_days` to be
+/// asked for.
 pub(super) async fn day(
     lake: &LakeSession,
     registry: &Arc<Registry>,

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use schemas::Table;
 
 use super::fold::{Fold, Shared};
+use super::heard::RadioCell;
 use super::hours::midnight_us;
 use super::names::Name;
 use super::silence;
@@ -20,7 +21,7 @@ use super::terminal::{Count, SLOT_S, Terminal, Used};
 use crate::analyze::interned::Interned;
 
 /// Rows of one file of `terminal_days`.
-const FILE_ROWS: usize = 256 * 1024;
+pub(super) const FILE_ROWS: usize = 256 * 1024;
 
 /// What every row of a day's table carries.
 #[derive(Debug, Clone, Copy)]
@@ -67,18 +68,26 @@ impl Texts {
     }
 }
 
+/// Returns a column of cells of resolution 9; 0 becomes null.
+pub(super) fn places(cells_r9: impl Iterator<Item = i64>) -> ArrayRef {
+    let known = cells_r9.map(|cell| (cell != 0).then_some(cell));
+    Arc::new(known.collect::<Int64Array>())
+}
+
 /// What a terminal's day comes to, and in which order its rows stand.
 #[derive(Debug)]
 pub(in crate::analyze) struct TerminalDays {
     shared: Arc<Shared>,
-    texts: Texts,
-    terminals: Vec<Terminal>,
-    ids: Interned,
+    pub(super) texts: Texts,
+    pub(super) terminals: Vec<Terminal>,
+    pub(super) ids: Interned,
+    /// Radio cells by number.
+    pub(super) radio_cells: Vec<RadioCell>,
     /// Carrier and RAT of each terminal.
     used: Vec<(Name, Name)>,
     /// Terminal and row, sorted as the table is.
-    order: Vec<(u32, u32)>,
-    origin: Origin,
+    pub(super) order: Vec<(u32, u32)>,
+    pub(super) origin: Origin,
 }
 
 impl TerminalDays {
@@ -112,6 +121,7 @@ impl TerminalDays {
             texts,
             terminals,
             ids,
+            radio_cells: fold.radio_cells.cells,
             used,
             order,
             origin,
@@ -157,14 +167,7 @@ impl TerminalDays {
             "firmware" => self.texts.column(counted.map(|row| row.stand.firmware)),
             "carrier_plmn" => self.texts.column(used.map(|(plmn, _)| plmn)),
             "rat" => self.texts.column(used.map(|(_, rat)| rat)),
-            "cell_r9" => {
-                let places = counted.map(|row| row.stand.place_r9);
-                Arc::new(
-                    places
-                        .map(|place| (place != 0).then_some(place))
-                        .collect::<Int64Array>(),
-                )
-            }
+            "cell_r9" => places(counted.map(|row| row.stand.place_r9)),
             "has_moved" => Arc::new(BooleanArray::from_iter(
                 counted.map(|row| Some(row.stand.has_moved)),
             )),

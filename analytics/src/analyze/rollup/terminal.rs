@@ -1,5 +1,6 @@
 //! What a day holds of one terminal, in few bytes: there are a million of them.
 
+use super::heard::Heard;
 use super::hours::OpenHours;
 use super::names::Name;
 use super::silence;
@@ -171,6 +172,7 @@ pub(super) struct Terminal {
     interval_s: u32,
     pub(super) used: Vec<Used>,
     pub(super) rows: Vec<Row>,
+    pub(super) heard: Vec<Heard>,
     beats: Vec<Beat>,
     contexts: Vec<u32>,
     /// Sales with a failure, by the hash of their attempt's id.
@@ -189,6 +191,7 @@ impl Terminal {
             interval_s: 0,
             used: Vec::new(),
             rows: Vec::new(),
+            heard: Vec::new(),
             beats: Vec::new(),
             contexts: Vec::new(),
             sales: Vec::new(),
@@ -218,6 +221,23 @@ impl Terminal {
             None => {
                 self.used.reserve_exact(1);
                 self.used.push(Used { plmn, rat, events });
+            }
+        }
+    }
+
+    /// Takes note of how strong it heard a radio cell, in dBm.
+    pub(super) fn hear(&mut self, row: usize, radio_cell: u32, dbm: f32) {
+        let new = Heard::of(row, radio_cell, dbm);
+        self.add_heard(&new);
+    }
+
+    fn add_heard(&mut self, more: &Heard) {
+        match self.heard.iter_mut().find(|known| known.is_of(more)) {
+            Some(known) => known.add(more),
+            None => {
+                // Most terminals hear one or two.
+                self.heard.reserve_exact(1);
+                self.heard.push(*more);
             }
         }
     }
@@ -291,6 +311,9 @@ impl Terminal {
                 number
             })
             .collect();
+        for heard in other.heard {
+            self.add_heard(&heard.at_row(numbers[heard.row()]));
+        }
         let beats = other.beats.iter();
         self.beats
             .extend(beats.map(|beat| Beat::new(beat.at_s(), numbers[beat.row()], 0)));

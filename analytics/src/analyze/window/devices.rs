@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use h3o::CellIndex;
 use schemas::lake::cell_to_i64;
 use serde::Serialize;
-use statistics::models::{ModelCounts, ModelsOptions, compare_models};
+use statistics::models::{self, ModelCounts, ModelsOptions, compare_models_by_terminal};
 use statistics::terminals::{TerminalCounts, TerminalRow, TerminalsOptions, judge_terminals};
 
 use super::Origin;
 use super::places::{Place, Places};
+use super::signal::{ModelColumns, Signal, TerminalColumns};
 use crate::analyze::AnalyzeError;
 
 /// Lowest odds ratio, at the lower end of its interval, that condemns a model: less is not worth a
@@ -36,6 +37,9 @@ pub(super) struct TerminalFlag<'c> {
     q: Option<f64>,
     flagged: bool,
     testable: bool,
+    #[serde(flatten)]
+    signal: TerminalColumns,
+    reason: Option<&'static str>,
     action: Option<&'static str>,
     failures_avoidable: Option<f64>,
     #[serde(flatten)]
@@ -50,6 +54,7 @@ const LONELY_WEAK_SHARE: f64 = 0.10;
 pub(super) fn terminals<'c>(
     places: &Places<'c>,
     weak_places: &HashSet<(CellIndex, String)>,
+    signal: &Signal,
     origin: &Origin,
 ) -> Result<Vec<TerminalFlag<'c>>, AnalyzeError> {
     let undecidable = undecidable(places, weak_places);
@@ -97,6 +102,8 @@ pub(super) fn terminals<'c>(
     let flags = judged.chain(unjudged).map(|row| {
         let place = busiest[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
+        let signal = signal.of_terminal(&row.terminal);
+        let (reason, action) = verdict(row.flagged, signal.signal_flagged);
         TerminalFlag {
             merchant_id: place.merchant,
             model: place.model,
@@ -112,9 +119,9 @@ pub(super) fn terminals<'c>(
             q: row.q,
             flagged: row.flagged,
             testable: row.testable,
-            action: row.flagged.then_some(
-                "check SIM and antenna on the spot, else replace: peers beside it do not fail",
-            ),
+            signal,
+            reason,
+            action,
             failures_avoidable: expected
                 .filter(|_| row.flagged)
                 .map(|expected| (row.failures as f64 - expected).max(0.0)),
@@ -123,6 +130,25 @@ pub(super) fn terminals<'c>(
         }
     });
     Ok(flags.collect())
+}
+
+/// Returns why a terminal is bad, and what to do about it.
+const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option<&'static str>) {
+    match (fails, hears_less) {
+        (true, true) => (
+            Some("failures and antenna"),
+            Some("replace the antenna, else the terminal: it hears less than its peers, and fails"),
+        ),
+        (true, false) => (
+            Some("failures"),
+            Some("check SIM and antenna on the spot, else replace: peers beside it do not fail"),
+        ),
+        (false, true) => (
+            Some("antenna"),
+            Some("check the antenna: peers beside it hear the same radio cells better"),
+        ),
+        (false, false) => (None, None),
+    }
 }
 
 /// Returns the terminals that cannot be told from the place they stand at, with their attempts and
@@ -181,6 +207,8 @@ pub(super) struct DeviceModel {
     breslow_day_p: Option<f64>,
     risk_difference: Option<f64>,
     failures_avoidable: Option<f64>,
+    #[serde(flatten)]
+    signal: ModelColumns,
     flagged: bool,
     action: Option<&'static str>,
     #[serde(flatten)]
@@ -188,6 +216,9 @@ pub(super) struct DeviceModel {
 }
 
 /// Compares every model and firmware with the others in the same cell and on the same carrier.
+///
+/// Attempts of one terminal share its place and its faults, so the interval and the p-value take
+/// terminals as the units, by a jackknife.
 ///
 /// Weak places are left out: inside one the failure rate changes from house to house, and who stands
 /// where says nothing of models.
@@ -198,6 +229,7 @@ pub(super) fn models(
     places: &Places<'_>,
     flagged_terminals: &BTreeSet<String>,
     weak_places: &HashSet<(CellIndex, String)>,
+    signal: &Signal,
     origin: &Origin,
 ) -> Result<Vec<DeviceModel>, AnalyzeError> {
     let sound: Vec<&Place<'_>> = places
@@ -209,7 +241,7 @@ pub(super) fn models(
     let mut condemned: Vec<DeviceModel> = Vec::new();
     loop {
         let out: BTreeSet<String> = condemned.iter().map(DeviceModel::device).collect();
-        let compared = compare(&sound, &out, origin)?;
+        let compared = compare(&sound, &out, signal, origin)?;
         let lower_end = |model: &DeviceModel| model.odds_ratio_low.unwrap_or(0.0);
         let worst = compared
             .iter()
@@ -239,6 +271,7 @@ impl DeviceModel {
 fn compare(
     places: &[&Place<'_>],
     out: &BTreeSet<String>,
+    signal: &Signal,
     origin: &Origin,
 ) -> Result<Vec<DeviceModel>, AnalyzeError> {
     let places: Vec<&Place<'_>> = places
@@ -246,16 +279,19 @@ fn compare(
         .copied()
         .filter(|place| !out.contains(place.device))
         .collect();
-    let counts: Vec<ModelCounts<'_>> = places
+    let counts: Vec<models::TerminalCounts<'_>> = places
         .iter()
-        .map(|place| ModelCounts {
-            stratum: place.stratum,
-            model: place.device,
-            attempts: place.attempts.into(),
-            failures: place.failures.into(),
+        .map(|place| models::TerminalCounts {
+            terminal: place.terminal,
+            counts: ModelCounts {
+                stratum: place.stratum,
+                model: place.device,
+                attempts: place.attempts.into(),
+                failures: place.failures.into(),
+            },
         })
         .collect();
-    let rows = compare_models(&counts, &ModelsOptions::default()).map_err(|error| {
+    let rows = compare_models_by_terminal(&counts, &ModelsOptions::default()).map_err(|error| {
         AnalyzeError::Method {
             method: "the comparison of models",
             reason: error.to_string(),
@@ -282,11 +318,12 @@ fn compare(
             odds_ratio: row.or,
             odds_ratio_low: row.low,
             odds_ratio_high: row.high,
-            p: row.p,
-            q: row.q,
+            p: row.by_terminal.and_then(|by_terminal| by_terminal.p),
+            q: row.by_terminal.and_then(|by_terminal| by_terminal.q),
             breslow_day_p: row.breslow_day_p,
             risk_difference: row.risk_difference,
             failures_avoidable: row.avoidable,
+            signal: signal.of_model(&row.model),
             flagged: false,
             action: None,
             origin: origin.clone(),

@@ -106,6 +106,7 @@ impl State {
         let terminal = &context.world.terminals[self.index as usize];
         let fate = self.fate(context, terminal, attempt);
         tally(context, terminal, attempt.at_ms, &fate);
+        self.expect_sound(context, terminal, attempt.at_ms);
         match fate {
             Fate::Approved => {
                 context.counts.approvals += 1;
@@ -116,6 +117,16 @@ impl State {
             Fate::Unanswered { broken, cause, .. } => {
                 self.break_off(context, attempt, broken, cause);
             }
+        }
+    }
+
+    /// Adds up what a terminal with a fault of its own would have failed without it.
+    fn expect_sound(&self, context: &mut Context<'_>, terminal: &Terminal, at_ms: i64) {
+        let mut plants = context.world.plants_at(terminal, at_ms);
+        if plants.any(|(_, effect)| matches!(effect, Effect::Device { .. })) {
+            let sound = context.sound.entry(self.index).or_default();
+            sound.attempts += 1;
+            sound.expected_failures += f64::from(self.radio_failure);
         }
     }
 
@@ -202,7 +213,7 @@ impl State {
     ) -> Option<Fate> {
         for (at, effect) in context.world.plants_at(terminal, attempt.at_ms) {
             let (probability, fault, cause) = match effect {
-                Effect::Device { multiplier } | Effect::Branch { multiplier, .. } => {
+                Effect::Device { multiplier, .. } | Effect::Branch { multiplier, .. } => {
                     let added = sound_failure * (multiplier - 1.0);
                     (added.min(0.95), Fault::Device, CauseClass::Device)
                 }

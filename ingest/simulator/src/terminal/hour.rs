@@ -133,7 +133,8 @@ impl State {
         };
         let (level_dbm, sinr, probability) = failure(weakened_db);
         let (_, _, sound_probability) = failure(0.0);
-        self.now.level_dbm = level_dbm;
+        // A fault's multiplier says what comes of its antenna; the loss only shows.
+        self.now.level_dbm = level_dbm - world.antenna_loss_db(terminal, at_ms);
         self.now.sinr_db = sinr;
         self.now.load = load;
         self.radio_failure = probability as f32;
