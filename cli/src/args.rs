@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::LogArgs;
 use crate::{
-    analyze, completions, demo, exit, ingest, intervention, registry, replay, report, schema,
-    simulate, sql, stat,
+    analyze, completions, demo, exit, ingest, intervention, maintain, registry, replay, report,
+    schema, simulate, sql, stat,
 };
 
 /// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
@@ -41,6 +41,8 @@ pub enum Command {
     Registry(registry::RegistryCommand),
     /// Bring events from Kafka into the lake, exactly once
     Ingest(Box<ingest::IngestArgs>),
+    /// Merge the small files of closed days, shorten logs, delete files no version needs
+    Maintain(maintain::MaintainArgs),
     /// Ask the lake in SQL
     Sql(sql::SqlArgs),
     /// Run a ready report over the lake

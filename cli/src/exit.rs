@@ -7,6 +7,7 @@ use analytics::stat::StatError;
 use analytics::{SessionError, SnapshotError};
 use ingest::IngestError;
 use ingest::config::ConfigError;
+use ingest::maintain::MaintainError;
 use lake::TableError;
 use simulator::publish::PublishError;
 
@@ -87,6 +88,13 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = error.downcast_ref::<IngestError>() {
         return ingest_cause(error);
+    }
+    if let Some(error) = error.downcast_ref::<MaintainError>() {
+        return match error {
+            MaintainError::Options(_) => Some(Exit::Usage),
+            MaintainError::NoTable(_) | MaintainError::Table(_) => Some(Exit::Lake),
+            _ => None,
+        };
     }
     if let Some(error) = error.downcast_ref::<PublishError>() {
         return publish_cause(error);

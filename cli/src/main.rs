@@ -15,6 +15,7 @@ mod interrupt;
 mod intervention;
 mod lake;
 mod logging;
+mod maintain;
 mod output;
 mod progress;
 mod registry;
@@ -71,6 +72,7 @@ fn dispatch(
         Command::Replay(args) => replay::run(args, out, interrupt),
         Command::Registry(command) => registry::run(command, out),
         Command::Ingest(args) => ingest::run(args, out, interrupt),
+        Command::Maintain(args) => maintain::run(args, out, interrupt),
         Command::Sql(args) => sql::run(args, out, interrupt),
         Command::Report(args) => report::run(args, out),
         Command::Analyze(args) => analyze::run(args, out),

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod error;
 pub mod flush;
 pub mod interventions;
+pub mod maintain;
 pub mod observe;
 pub mod pipeline;
 pub mod registry;

@@ -4,13 +4,14 @@ use insta::assert_snapshot;
 
 use crate::support::run;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["demo"],
     &["simulate"],
     &["replay"],
     &["registry", "load"],
     &["ingest"],
+    &["maintain"],
     &["sql"],
     &["analyze"],
     &["intervention", "add"],

@@ -62,7 +62,7 @@ fn come_and_go(case: &Case, seed: u64, time: Duration) -> u32 {
 }
 
 /// Holds the lake against what was produced: nothing missing, nothing twice.
-fn assert_once(case: &Case, mut produced: Vec<(String, i64)>) {
+pub(crate) fn assert_once(case: &Case, mut produced: Vec<(String, i64)>) {
     case.ingest().expect("read to the end");
     let mut found = case.offsets(Table::Heartbeats, "kafka_topic_partition");
     found.extend(case.offsets(Table::Quarantine, "kafka_partition"));

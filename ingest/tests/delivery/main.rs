@@ -2,10 +2,10 @@
 
 mod fencing;
 mod group;
+mod maintain;
 mod topics;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -16,7 +16,7 @@ use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeZone, Utc};
 use ingest::config::{EventName, TopicConfig};
 use ingest::{Clock, IngestConfig, IngestError, Progress, Shutdown, Summary};
-use lake::table_url;
+use lake::{LakeTable, TableError};
 use schemas::Table;
 use serde_json::json;
 use testkit::{Broker, Message, produce_all, shared_kafka, unique_name};
@@ -93,15 +93,31 @@ impl Case {
         Running::start(config)
     }
 
-    /// Reads a table through its log: files in the log, then their rows.
+    /// Reads a table's newest version.
     fn rows(&self, table: Table) -> Vec<RecordBatch> {
         let lake = self.lake.path().to_string_lossy().into_owned();
-        let url = table_url(&lake, table).expect("a path");
-        let root = url.to_file_path().expect("a local lake");
-        files_in_log(&root)
-            .iter()
-            .flat_map(|file| read(&root.join(file)))
-            .collect()
+        let read = async {
+            let Some(table) = LakeTable::found(&lake, table).await? else {
+                return Ok(Vec::new());
+            };
+            let mut rows = Vec::new();
+            for file in table.files()? {
+                rows.extend(table.read(&file.path).await?);
+            }
+            Ok::<_, TableError>(rows)
+        };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(read).expect("a table that can be read")
+    }
+
+    /// Returns the paths of a table's files.
+    fn files(&self, table: Table) -> Vec<String> {
+        let lake = self.lake.path().to_string_lossy().into_owned();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let found = runtime.block_on(LakeTable::found(&lake, table));
+        let files = found.expect("a lake").expect("a table").files();
+        let files = files.expect("a version").into_iter();
+        files.map(|file| file.path.to_string()).collect()
     }
 
     fn offsets(&self, table: Table, place: &str) -> Vec<(String, i64)> {
@@ -179,40 +195,6 @@ impl Running {
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn files_in_log(root: &Path) -> Vec<String> {
-    let mut versions: Vec<_> = std::fs::read_dir(root.join("_delta_log"))
-        .expect("a table has a log")
-        .map(|entry| entry.expect("a log can be listed").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
-        .collect();
-    versions.sort();
-    let mut files = Vec::new();
-    for version in versions {
-        for line in std::fs::read_to_string(version)
-            .expect("a log can be read")
-            .lines()
-        {
-            let action: serde_json::Value = serde_json::from_str(line).expect("actions are JSON");
-            if let Some(path) = action["add"]["path"].as_str() {
-                files.push(path.to_owned());
-            }
-        }
-    }
-    files
-}
-
-fn read(file: &Path) -> Vec<RecordBatch> {
-    let file = std::fs::File::open(file).expect("files in the log exist");
-    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
-        .expect("files in the log are Parquet")
-        .map(|batch| batch.expect("rows can be read"))
-        .collect()
-}
-
 fn heartbeat(terminal: &str, attempts: i64) -> Message {
     let place = json!({"attempts": attempts, "lat": 48.85, "lon": 2.35, "datum": "WGS84"});
     Message::json(
@@ -260,8 +242,7 @@ fn values_arrive_as_sent_and_lie_in_their_partition() {
     let case = Case::new(1);
     case.produce(&[heartbeat("T1", 11), heartbeat("T2", 22)]);
     case.ingest().expect("read to the end");
-    let root = case.lake.path().join("heartbeats");
-    for file in files_in_log(&root) {
+    for file in case.files(Table::Heartbeats) {
         assert!(
             file.starts_with("event_date=2026-11-24/partition_cell=821fb7fffffffff/"),
             "{file}"

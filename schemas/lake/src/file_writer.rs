@@ -10,9 +10,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use schemas::Table;
 use tokio::io::AsyncWriteExt;
+use url::Url;
 use uuid::Uuid;
 
 use crate::encode::writer_properties;
+use crate::table::log_error;
 use crate::{FileStatistics, LakeTable, TableError, file_schema};
 
 /// A file larger than this is stored in parts of this size, of which so many are under way at once.
@@ -21,7 +23,8 @@ const PARTS_AT_ONCE: usize = 2;
 
 /// A file of one partition that is being written; nobody sees it before [`FileWriter::finish`].
 pub struct FileWriter {
-    table: LakeTable,
+    table: Table,
+    location: Url,
     path: String,
     partition_values: HashMap<String, Option<String>>,
     encoder: ArrowWriter<Vec<u8>>,
@@ -49,7 +52,8 @@ impl FileWriter {
             stored: BufWriter::with_capacity(table.store(), Path::from(path.as_str()), PART_BYTES)
                 .with_max_concurrency(PARTS_AT_ONCE),
             statistics: FileStatistics::new(kind),
-            table: table.clone(),
+            table: kind,
+            location: table.location().clone(),
             path,
             partition_values,
         })
@@ -62,7 +66,7 @@ impl FileWriter {
     pub async fn write(&mut self, rows: &RecordBatch) -> Result<(), TableError> {
         self.statistics.add(rows);
         let written = self.encoder.write(rows);
-        written.map_err(|source| encode_error(self.table.table, source))?;
+        written.map_err(|source| encode_error(self.table, source))?;
         self.store_encoded().await
     }
 
@@ -77,11 +81,11 @@ impl FileWriter {
     /// When it cannot be stored; what was stored of it is left for vacuum.
     pub async fn finish(mut self) -> Result<Add, TableError> {
         let ended = self.encoder.finish();
-        ended.map_err(|source| encode_error(self.table.table, source))?;
+        ended.map_err(|source| encode_error(self.table, source))?;
         let size = self.encoder.bytes_written();
         self.store_encoded().await?;
         let closed = self.stored.shutdown().await;
-        closed.map_err(|source| self.table.log_error(object_store_error(source)))?;
+        closed.map_err(|source| self.log_error(object_store_error(source)))?;
         Ok(Add {
             path: self.path,
             partition_values: self.partition_values,
@@ -94,13 +98,17 @@ impl FileWriter {
         })
     }
 
+    fn log_error(&self, source: object_store::Error) -> TableError {
+        log_error(self.table, &self.location, source.into())
+    }
+
     async fn store_encoded(&mut self) -> Result<(), TableError> {
         let encoded = std::mem::take(self.encoder.inner_mut());
         if encoded.is_empty() {
             return Ok(());
         }
         let stored = self.stored.put(encoded.into()).await;
-        stored.map_err(|source| self.table.log_error(source))
+        stored.map_err(|source| self.log_error(source))
     }
 }
 

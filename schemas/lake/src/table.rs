@@ -279,6 +279,10 @@ impl LakeTable {
         false
     }
 
+    pub(crate) fn location(&self) -> &Url {
+        self.delta.table_url()
+    }
+
     /// Returns the store of the table's files.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.log_store().object_store(None)
@@ -300,7 +304,7 @@ impl LakeTable {
     }
 }
 
-fn log_error(table: Table, location: &Url, source: DeltaTableError) -> TableError {
+pub(crate) fn log_error(table: Table, location: &Url, source: DeltaTableError) -> TableError {
     TableError::Log {
         table,
         location: location.clone(),
