@@ -95,7 +95,7 @@ pub(super) fn deal(lake: &LakeSession, day: NaiveDate, tasks: usize) -> Vec<Vec<
     let mut dealt: Vec<(u64, Vec<Part>)> = vec![(0, Vec::new()); tasks.max(1)];
     for mut part in parts {
         for files in part.files.values_mut() {
-            files.sort_by(|one, other| by_age(one, other));
+            files.sort_by(by_age);
         }
         let least = dealt.iter_mut().min_by_key(|(bytes, _)| *bytes);
         let (bytes, task) = least.expect("there is at least one task");
