@@ -1,5 +1,5 @@
--- What the model {model} with firmware {firmware} truly hears above the others it shares radio cells with, in dB.
 with listeners as (
+    -- What the model {model} with firmware {firmware} truly hears above the others it shares radio cells with, in dB.
     select distinct
         days.terminal_id, days.serving_plmn, days.rat, days.tac, days.radio_cell_id, days.cell_r9, homes.merchant_id,
         days.model = '{model}' and days.firmware = '{firmware}' as is_own,
