@@ -9,7 +9,7 @@ use schemas::lake::cell_from_i64;
 use serde::Serialize;
 use statistics::outages::{self, Activity, FailingTerminals, Options, Outage, VersionLife};
 
-use super::publish::{DerivedTable, rows_to_batch};
+use super::publish::{DerivedTable, rows_to_batches};
 use super::rollup::{self, OutageWindow};
 use super::{AnalyzeError, METHOD_VERSION, columns};
 use crate::session::LakeSession;
@@ -98,7 +98,7 @@ pub(super) async fn publish(
         .await?
         .replace(
             &wanted,
-            [Ok(rows_to_batch(Table::Outages, &rows)?)],
+            rows_to_batches(Table::Outages, &rows)?.into_iter().map(Ok),
             (
                 &format!("analyze/{first}"),
                 i64::try_from(made_from).unwrap_or(i64::MAX),

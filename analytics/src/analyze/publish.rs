@@ -70,7 +70,7 @@ impl DerivedTable {
 }
 
 /// Turns rows that serialise to the columns of a table into a batch.
-pub(super) fn rows_to_batch<T: serde::Serialize>(
+fn rows_to_batch<T: serde::Serialize>(
     table: Table,
     rows: &[T],
 ) -> Result<RecordBatch, AnalyzeError> {
@@ -87,7 +87,7 @@ const ROWS_AT_ONCE: usize = 16 * 1024;
 /// Rows of one file.
 const FILE_ROWS: usize = 512 * 1024;
 
-/// Returns rows as the table has them, a batch a file.
+/// Turns rows that serialise to the columns of a table into batches, one a file.
 pub(super) fn rows_to_batches<T: serde::Serialize>(
     table: Table,
     rows: &[T],
