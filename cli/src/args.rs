@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::LogArgs;
 use crate::{
-    analyze, completions, demo, exit, ingest, intervention, maintain, registry, replay, report,
-    schema, simulate, sql, stat,
+    analyze, audit, completions, demo, exit, ingest, intervention, maintain, registry, replay,
+    report, schema, simulate, sql, stat,
 };
 
 /// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
@@ -43,6 +43,8 @@ pub enum Command {
     Ingest(Box<ingest::IngestArgs>),
     /// Merge the small files of closed days, shorten logs, delete files no version needs
     Maintain(maintain::MaintainArgs),
+    /// Prove that every offset is accounted for, once, and every file is as its log says
+    Audit(audit::AuditArgs),
     /// Ask the lake in SQL
     Sql(sql::SqlArgs),
     /// Run a ready report over the lake

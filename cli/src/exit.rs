@@ -6,6 +6,7 @@ use analytics::report::ReportError;
 use analytics::stat::StatError;
 use analytics::{SessionError, SnapshotError};
 use ingest::IngestError;
+use ingest::audit::AuditError;
 use ingest::config::ConfigError;
 use ingest::maintain::MaintainError;
 use lake::TableError;
@@ -88,6 +89,13 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = error.downcast_ref::<IngestError>() {
         return ingest_cause(error);
+    }
+    if let Some(error) = error.downcast_ref::<AuditError>() {
+        return match error {
+            AuditError::UnknownTopic(_) => Some(Exit::Usage),
+            AuditError::NoLake(_) | AuditError::Table(_) => Some(Exit::Lake),
+            AuditError::Worker => None,
+        };
     }
     if let Some(error) = error.downcast_ref::<MaintainError>() {
         return match error {

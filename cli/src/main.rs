@@ -4,6 +4,7 @@
 
 mod analyze;
 mod args;
+mod audit;
 mod clock;
 mod completions;
 mod demo;
@@ -73,6 +74,7 @@ fn dispatch(
         Command::Registry(command) => registry::run(command, out),
         Command::Ingest(args) => ingest::run(args, out, interrupt),
         Command::Maintain(args) => maintain::run(args, out, interrupt),
+        Command::Audit(args) => audit::run(args, out, interrupt),
         Command::Sql(args) => sql::run(args, out, interrupt),
         Command::Report(args) => report::run(args, out),
         Command::Analyze(args) => analyze::run(args, out),

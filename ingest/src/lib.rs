@@ -3,6 +3,7 @@
 //! Owns the way of an event from a topic to a row: decode, validate, locate, sort, write, commit.
 //! Knows nothing of queries; what it leaves behind is described by [`schemas::lake`] alone.
 
+pub mod audit;
 pub mod config;
 pub mod decode;
 pub mod error;

@@ -106,13 +106,16 @@ async fn consume(
             LakeTable::open_or_create(&config.lake, kind.table(), resolution).await?,
         ));
     }
-    let quarantine = LakeTable::open_or_create(&config.lake, Table::Quarantine, resolution).await?;
+    let mut aside = Vec::new();
+    for table in [Table::Quarantine, Table::OffsetsWithoutEvent] {
+        aside.push(LakeTable::open_or_create(&config.lake, table, resolution).await?);
+    }
     let ids = match &config.schema_registry.url {
         Some(url) => SchemaIds::registry(url),
         None => SchemaIds::embedded(),
     };
     let runtime = tokio::runtime::Handle::current();
-    let engine = Engine::new(config, facts, quarantine, ids, progress, clock, runtime);
+    let engine = Engine::new(config, facts, aside, ids, progress, clock, runtime);
     // librdkafka calls back from poll and blocks there: a thread of its own.
     tokio::task::spawn_blocking(move || consumer::run(engine, &shutdown))
         .await

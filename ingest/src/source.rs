@@ -1,6 +1,7 @@
 //! Kafka: the only place that knows the client, its callbacks and its offsets.
 
 mod arena;
+mod aside;
 mod client;
 pub(crate) mod consumer;
 pub(crate) mod engine;
@@ -9,3 +10,4 @@ mod positions;
 mod quarantine;
 mod rebalance;
 mod window;
+mod without_event;

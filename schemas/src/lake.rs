@@ -2,6 +2,7 @@
 //! Nothing else in the project spells them; this module does no I/O.
 
 mod derived;
+mod offsets;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +13,10 @@ use chrono::NaiveDate;
 use h3o::{CellIndex, Resolution};
 
 use crate::events::EventKind;
+
+pub use offsets::{
+    WithoutEvent, app_id, first_offset_app_id, last_time_app_id, place_of, topic_partition,
+};
 
 /// Version of the layout this build reads and writes.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -40,6 +45,8 @@ pub enum Table {
     Declines,
     /// Messages that could not be accepted.
     Quarantine,
+    /// Offsets that were passed and have neither a row nor a quarantined message.
+    OffsetsWithoutEvent,
     /// The registry of terminals.
     Terminals,
     /// The registry of merchants.
@@ -79,6 +86,7 @@ impl Table {
         Self::SignalReadings,
         Self::Declines,
         Self::Quarantine,
+        Self::OffsetsWithoutEvent,
         Self::Terminals,
         Self::Merchants,
         Self::TerminalDays,
@@ -103,6 +111,7 @@ impl Table {
             Self::SignalReadings => "signal_readings",
             Self::Declines => "declines",
             Self::Quarantine => "quarantine",
+            Self::OffsetsWithoutEvent => "offsets_without_event",
             Self::Terminals => "terminals",
             Self::Merchants => "merchants",
             Self::TerminalDays => "terminal_days",
@@ -128,6 +137,9 @@ impl Table {
             Self::SignalReadings => "one row per signal reading received, duplicates included",
             Self::Declines => "one row per decline received, duplicates included",
             Self::Quarantine => "one row per message that could not be accepted",
+            Self::OffsetsWithoutEvent => {
+                "one row per run of Kafka offsets without a message to keep, both ends included"
+            }
             Self::Terminals => "one row per registered terminal",
             Self::Merchants => "one row per registered merchant",
             Self::TerminalDays => "one row per terminal, day, place, carrier, RAT and firmware",
@@ -175,6 +187,7 @@ impl Table {
             | Self::SignalReadings
             | Self::Declines
             | Self::Quarantine
+            | Self::OffsetsWithoutEvent
             | Self::Terminals
             | Self::Merchants
             | Self::Interventions => false,
@@ -199,6 +212,7 @@ impl Table {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
+                    Table::OffsetsWithoutEvent => without_event_fields(),
                     Table::Terminals => terminal_fields(),
                     Table::Merchants => merchant_fields(),
                     Table::TerminalDays => derived::terminal_days(),
@@ -226,7 +240,7 @@ impl Table {
             Self::Heartbeats | Self::SignalReadings | Self::Declines => {
                 &["event_date", "partition_cell"]
             }
-            Self::Quarantine => &["ingest_date"],
+            Self::Quarantine | Self::OffsetsWithoutEvent => &["ingest_date"],
             Self::Terminals | Self::Merchants | Self::Interventions => &[],
             Self::TerminalDays
             | Self::RadioCellDays
@@ -250,6 +264,7 @@ impl Table {
                 &["cell_r9", "terminal_id", "event_time"]
             }
             Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset"],
+            Self::OffsetsWithoutEvent => &["kafka_topic", "kafka_partition", "first_offset"],
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
             Self::TerminalDays => &["cell_r9", "terminal_id"],
@@ -275,6 +290,12 @@ impl Table {
                 &["cell_r9", "terminal_id", "event_time", "kafka_offset"]
             }
             Self::Quarantine => &["kafka_topic", "kafka_partition", "kafka_offset", "reason"],
+            Self::OffsetsWithoutEvent => &[
+                "kafka_topic",
+                "kafka_partition",
+                "first_offset",
+                "last_offset",
+            ],
             Self::Terminals => &["terminal_id"],
             Self::Merchants => &["merchant_id"],
             Self::TerminalDays | Self::RadioCellDays => {
@@ -341,23 +362,6 @@ pub fn partition_dir(event_date: NaiveDate, partition_cell: Option<CellIndex>) -
         Some(cell) => format!("event_date={event_date}/partition_cell={cell}"),
         None => format!("event_date={event_date}/partition_cell={NULL_PARTITION}"),
     }
-}
-
-/// Names the position of one Kafka partition in a table's Delta log (`txn.appId`).
-///
-/// `epoch` is raised by an operator when a topic was recreated or is to be read again.
-pub fn app_id(group: &str, epoch: u32, cluster: &str, topic: &str, partition: i32) -> String {
-    format!("{group}/{epoch}/{cluster}/{topic}/{partition}")
-}
-
-/// Names, beside a position, the time (ms since the epoch) of the message before it.
-pub fn last_time_app_id(app_id: &str) -> String {
-    format!("{app_id}/last-message-time-ms")
-}
-
-/// Returns the text of the `kafka_topic_partition` column.
-pub fn topic_partition(topic: &str, partition: i32) -> String {
-    format!("{topic}/{partition}")
 }
 
 /// Turns a cell into its column form; the top bit of an H3 index is always 0.
@@ -438,6 +442,21 @@ fn quarantine_fields() -> Fields {
         number("payload", DataType::Binary, true),
         number("payload_size_bytes", DataType::Int64, false),
         number("payload_masked", DataType::Boolean, false),
+        timestamp("ingest_time", false),
+        number("ingest_date", DataType::Date32, false),
+    ]
+    .into()
+}
+
+/// `app_id` names the group, the epoch and the cluster beside topic and partition.
+fn without_event_fields() -> Fields {
+    vec![
+        text("kafka_topic", false),
+        number("kafka_partition", DataType::Int32, false),
+        text("app_id", false),
+        number("first_offset", DataType::Int64, false),
+        number("last_offset", DataType::Int64, false),
+        text("kind", false),
         timestamp("ingest_time", false),
         number("ingest_date", DataType::Date32, false),
     ]

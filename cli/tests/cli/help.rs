@@ -4,13 +4,14 @@ use insta::assert_snapshot;
 
 use crate::support::run;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["demo"],
     &["simulate"],
     &["replay"],
     &["registry", "load"],
     &["ingest"],
+    &["audit"],
     &["maintain"],
     &["sql"],
     &["analyze"],

@@ -21,19 +21,6 @@ pub struct Advance {
     pub end: i64,
     /// Kafka's time of the message before `end`: tells a topic that was made anew.
     pub last_time_ms: Option<i64>,
-    /// Offsets covered that leave no row and no quarantined message.
-    pub skipped: Skipped,
-}
-
-/// Offsets without a row, by why.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Messages without a payload.
-    pub tombstones: u64,
-    /// Offsets without a message: control records, aborted or compacted away.
-    pub holes: u64,
-    /// Offsets that were gone from Kafka before they were read.
-    pub gone: u64,
 }
 
 /// What became of a commit.
@@ -55,8 +42,6 @@ enum Standing {
 
 /// Key of a commit's information under which our name of the batch stands.
 const BATCH: &str = "notspotBatch";
-/// Key of a commit's information under which the offsets it covers stand.
-pub const OFFSETS: &str = "notspotOffsets";
 /// Attempts before the last error is returned.
 const ATTEMPTS: u32 = 8;
 
@@ -73,22 +58,15 @@ pub async fn commit_fenced(
     now_ms: i64,
 ) -> Result<Outcome, TableError> {
     let batch = Uuid::new_v4().to_string();
-    let transactions = advances.iter();
-    let commit = Commit {
+    let mut commit = Commit {
         adds,
-        removes: Vec::new(),
-        transactions: transactions
-            .flat_map(|advance| self::transactions(advance, now_ms))
-            .collect(),
-        metadata: vec![
-            (BATCH.to_owned(), batch.clone().into()),
-            (OFFSETS.to_owned(), offsets(advances)),
-        ],
+        metadata: vec![(BATCH.to_owned(), batch.clone().into())],
+        ..Commit::default()
     };
     let mut attempt = 0;
-    // The base version must be one whose positions were read and found where the batch begins.
-    let mut standing = standing(table, advances).await?;
     loop {
+        // The base version must be one whose positions were read and found where the batch begins.
+        let (standing, new) = standing(table, advances).await?;
         match standing {
             Standing::AtStart => {}
             Standing::AtEnd if attempt > 0 && table.has_commit_with(BATCH, &batch).await => {
@@ -97,6 +75,10 @@ pub async fn commit_fenced(
             Standing::AtEnd | Standing::Elsewhere => return Ok(Outcome::Fenced),
         }
         attempt += 1;
+        let positions = advances.iter().zip(new);
+        commit.transactions = positions
+            .flat_map(|(advance, new)| transactions(advance, new, now_ms))
+            .collect();
         let result = table.commit(commit.clone(), CommitKind::Append).await;
         let Err(error) = result else {
             return Ok(Outcome::Committed);
@@ -108,45 +90,45 @@ pub async fn commit_fenced(
         }
         tokio::time::sleep(backoff(attempt, &batch)).await;
         table.refresh().await?;
-        standing = self::standing(table, advances).await?;
     }
 }
 
-/// The position, and the time that proves it to be of this topic; 0 stands for none.
-fn transactions(advance: &Advance, now_ms: i64) -> [Transaction; 2] {
+/// The position, and the time that proves it to be of this topic; 0 stands for none. With the first
+/// position of a partition goes where it began.
+fn transactions(advance: &Advance, new: bool, now_ms: i64) -> Vec<Transaction> {
     let time_id = schemas::lake::last_time_app_id(&advance.app_id);
     let time_ms = advance.last_time_ms.unwrap_or(0);
-    [
-        Transaction::new_with_last_update(&advance.app_id, advance.end, Some(now_ms)),
-        Transaction::new_with_last_update(time_id, time_ms, Some(now_ms)),
-    ]
+    let mut kept = vec![(advance.app_id.clone(), advance.end), (time_id, time_ms)];
+    if new {
+        let first_id = schemas::lake::first_offset_app_id(&advance.app_id);
+        kept.push((first_id, advance.start));
+    }
+    let transactions = kept.into_iter();
+    transactions
+        .map(|(id, value)| Transaction::new_with_last_update(id, value, Some(now_ms)))
+        .collect()
 }
 
-/// What the commit covers and what of it left no row, for whoever accounts for every offset.
-fn offsets(advances: &[Advance]) -> serde_json::Value {
-    let of = |advance: &Advance| {
-        serde_json::json!({
-            "appId": advance.app_id, "from": advance.start, "to": advance.end,
-            "tombstones": advance.skipped.tombstones, "holes": advance.skipped.holes,
-            "gone": advance.skipped.gone,
-        })
-    };
-    advances.iter().map(of).collect()
-}
-
-async fn standing(table: &LakeTable, advances: &[Advance]) -> Result<Standing, TableError> {
+/// Tells where the batch stands to the table, and which partitions have no position yet.
+async fn standing(
+    table: &LakeTable,
+    advances: &[Advance],
+) -> Result<(Standing, Vec<bool>), TableError> {
     let (mut at_start, mut at_end) = (true, true);
+    let mut new = Vec::new();
     for advance in advances {
         let position = table.position(&advance.app_id).await?;
         // A partition never committed has no position, and begins where its first batch does.
         at_start &= position.is_none_or(|position| position == advance.start);
         at_end &= position == Some(advance.end);
+        new.push(position.is_none());
     }
-    Ok(match (at_start, at_end) {
+    let standing = match (at_start, at_end) {
         (true, _) => Standing::AtStart,
         (false, true) => Standing::AtEnd,
         (false, false) => Standing::Elsewhere,
-    })
+    };
+    Ok((standing, new))
 }
 
 /// 50 ms doubled per attempt, spread by the batch id so that two writers do not march in step.

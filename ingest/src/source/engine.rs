@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lake::LakeTable;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
-use schemas::EventKind;
+use schemas::{EventKind, Table};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -26,7 +26,8 @@ pub(crate) type Partition = (EventKind, i32);
 pub(crate) struct Engine {
     pub(crate) config: IngestConfig,
     pub(crate) facts: BTreeMap<EventKind, LakeTable>,
-    pub(crate) quarantine: LakeTable,
+    /// Tables of offsets that are no events.
+    pub(crate) aside: BTreeMap<Table, LakeTable>,
     pub(crate) ids: SchemaIds,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Clock,
@@ -45,7 +46,7 @@ impl Engine {
     pub(crate) fn new(
         config: IngestConfig,
         facts: Vec<(EventKind, LakeTable)>,
-        quarantine: LakeTable,
+        aside: Vec<LakeTable>,
         ids: SchemaIds,
         progress: Arc<Progress>,
         clock: Clock,
@@ -61,7 +62,7 @@ impl Engine {
             limits: config.limits().spread(Uuid::new_v4().as_bytes()[0]),
             config,
             facts: facts.into_iter().collect(),
-            quarantine,
+            aside: aside.into_iter().map(|open| (open.table, open)).collect(),
             ids,
             progress,
             clock,

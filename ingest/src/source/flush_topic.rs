@@ -10,17 +10,19 @@ use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use futures::{StreamExt, TryStreamExt};
 use lake::LakeTable;
-use schemas::EventKind;
+use schemas::lake::WithoutEvent;
 use schemas::quarantine::Reason;
+use schemas::{EventKind, Table};
 
+use super::aside::{Cover, in_table};
 use super::engine::{Engine, Partition};
-use super::quarantine::{in_quarantine, quarantine_rows};
+use super::quarantine::{behind, quarantine_rows};
 use super::window::Window;
 use crate::config::Encoding;
 use crate::decode::{self, Decoded, Refused};
 use crate::error::IngestError;
 use crate::flush::Trigger;
-use crate::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
+use crate::sink::commit::{Advance, Outcome, commit_fenced};
 use crate::sink::order;
 use crate::validate::{self, Checked, Origin, Rules};
 
@@ -85,7 +87,7 @@ impl Engine {
         }
         let accepted = self.accept(kind, &taken, now)?;
         let refused = quarantine_rows(&self.topic(kind).name, &taken, &accepted.refused, now)
-            .map_err(in_quarantine)?;
+            .map_err(in_table(Table::Quarantine))?;
         let advances: Vec<Advance> = partitions.iter().map(|p| self.advance(*p)).collect();
         drop(taken);
         stage("decode", started);
@@ -93,7 +95,16 @@ impl Engine {
             metrics::counter!("notspot_ingest_dead_letters_total", "reason" => refusal.reason.as_str())
                 .increment(1);
         }
-        let quarantined = self.commit_quarantine(partitions, &refused, now).await?;
+        let covers: Vec<Cover> = partitions.iter().map(|p| self.cover(*p)).collect();
+        let quarantined = match refused.num_rows() {
+            0 => 0,
+            _ => {
+                let new = |positions: &_| behind(&refused, positions);
+                self.commit_aside(Table::Quarantine, &covers, new, now)
+                    .await?
+            }
+        };
+        self.commit_skipped(&covers, now).await?;
         let outcome = self
             .commit_facts(kind, &accepted.rows, &advances, now)
             .await?;
@@ -116,11 +127,16 @@ impl Engine {
             start: window.start,
             end: window.next,
             last_time_ms: window.last_time_ms,
-            skipped: Skipped {
-                tombstones: window.tombstones,
-                holes: window.holes,
-                gone: 0,
-            },
+        }
+    }
+
+    fn cover(&self, partition: Partition) -> Cover {
+        let window = &self.windows[&partition];
+        Cover {
+            partition,
+            start: window.start,
+            end: window.next,
+            skipped: window.skipped().to_vec(),
         }
     }
 
@@ -227,8 +243,8 @@ impl Engine {
                 .windows
                 .get_mut(partition)
                 .expect("flushed windows stay");
-            tombstones += window.tombstones;
-            holes += window.holes;
+            tombstones += window.count(WithoutEvent::Tombstone);
+            holes += window.count(WithoutEvent::Hole);
             window.committed();
         }
         let progress = &self.progress;

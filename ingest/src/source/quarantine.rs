@@ -4,97 +4,29 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 use schemas::Table;
 use schemas::quarantine::Reason;
 
-use super::engine::{Engine, Partition};
+use super::aside::Positions;
 use super::flush_topic::Taken;
 use crate::decode::{self, Refused};
-use crate::error::IngestError;
-use crate::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
 
-/// Commits of the quarantine tried before the ingester stops.
-const QUARANTINE_ATTEMPTS: u32 = 8;
-
-pub(super) fn in_quarantine(source: ArrowError) -> IngestError {
-    IngestError::Columns {
-        table: Table::Quarantine,
-        source,
-    }
-}
-
-impl Engine {
-    /// Commits refused messages under the quarantine's own positions, which never go down: a
-    /// replay that cuts its batches elsewhere adds nothing twice.
-    pub(super) async fn commit_quarantine(
-        &mut self,
-        partitions: &[Partition],
-        refused: &Quarantined,
-        now: DateTime<Utc>,
-    ) -> Result<usize, IngestError> {
-        if refused.places.is_empty() {
-            return Ok(0);
-        }
-        // A conflict here is another partition's ingester or our own replay: read and try again.
-        for _ in 0..QUARANTINE_ATTEMPTS {
-            self.quarantine.refresh().await?;
-            let mut advances = Vec::new();
-            let mut new = vec![false; refused.places.len()];
-            for partition in partitions {
-                let app_id = self.app_id(*partition);
-                let position = self.quarantine.position(&app_id).await?;
-                if refused.mark(partition.1, position, &mut new) {
-                    let window = &self.windows[partition];
-                    advances.push(Advance {
-                        app_id,
-                        start: position.unwrap_or(window.start),
-                        end: window.next,
-                        last_time_ms: None,
-                        skipped: Skipped::default(),
-                    });
-                }
-            }
-            if advances.is_empty() {
-                return Ok(0);
-            }
-            let rows = filter_record_batch(&refused.rows, &new.into()).map_err(in_quarantine)?;
-            let sorted = lake::sort(Table::Quarantine, &rows).map_err(in_quarantine)?;
-            let adds = lake::write(&self.quarantine, &sorted).await?;
-            let now_ms = now.timestamp_millis();
-            if commit_fenced(&mut self.quarantine, adds, &advances, now_ms).await?
-                == Outcome::Committed
-            {
-                return Ok(rows.num_rows());
-            }
-        }
-        Err(IngestError::Worker("the quarantine's positions keep moving: is another ingester of the same group and partitions running?".into()))
-    }
-}
-
-/// Refused messages as rows of the quarantine, and the partition and offset of each.
-pub(super) struct Quarantined {
-    places: Vec<(i32, i64)>,
-    rows: RecordBatch,
-}
-
-impl Quarantined {
-    /// Marks the messages of a partition that lie at or behind its position; tells whether any does.
-    fn mark(&self, partition: i32, position: Option<i64>, new: &mut [bool]) -> bool {
-        let mut any = false;
-        for (new, (of, offset)) in new.iter_mut().zip(&self.places) {
-            if *of == partition && position.is_none_or(|position| *offset >= position) {
-                *new = true;
-                any = true;
-            }
-        }
-        any
-    }
+/// Keeps the messages that lie at or behind the quarantine's own position of their partition.
+pub(super) fn behind(rows: &RecordBatch, positions: &Positions) -> Result<RecordBatch, ArrowError> {
+    let partitions = rows["kafka_partition"].as_primitive::<Int32Type>();
+    let offsets = rows["kafka_offset"].as_primitive::<Int64Type>();
+    let places = partitions.values().iter().zip(offsets.values());
+    let new: BooleanArray = places
+        .map(|(partition, offset)| Some(positions.get(partition).is_none_or(|at| at <= offset)))
+        .collect();
+    filter_record_batch(rows, &new)
 }
 
 /// Makes the quarantine's rows of refused messages, without card data.
@@ -103,7 +35,7 @@ pub(super) fn quarantine_rows(
     taken: &[Taken<'_>],
     refused: &[Refused],
     now: DateTime<Utc>,
-) -> Result<Quarantined, ArrowError> {
+) -> Result<RecordBatch, ArrowError> {
     let of = |refused: &Refused| &taken[refused.message];
     let all = || refused.iter().map(of);
     let masked: Vec<Cow<'_, [u8]>> = all()
@@ -126,7 +58,7 @@ pub(super) fn quarantine_rows(
     let rows = refused.len();
     let times = |times: TimestampMicrosecondArray| times.with_timezone(schemas::UTC);
     let ingested = vec![now.timestamp_micros(); rows];
-    let day = i32::try_from(now.timestamp().div_euclid(86_400)).expect("before the year 5 million");
+    let day = super::aside::day(now);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from(vec![topic; rows])),
         Arc::new(Int32Array::from_iter_values(
@@ -150,10 +82,5 @@ pub(super) fn quarantine_rows(
         Arc::new(times(ingested.into())),
         Arc::new(Date32Array::from(vec![day; rows])),
     ];
-    Ok(Quarantined {
-        places: all()
-            .map(|taken| (taken.origin.partition, taken.origin.offset))
-            .collect(),
-        rows: RecordBatch::try_new(Table::Quarantine.schema(), columns)?,
-    })
+    RecordBatch::try_new(Table::Quarantine.schema(), columns)
 }

@@ -11,14 +11,16 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics};
+use schemas::lake::WithoutEvent;
 
+use super::aside::Cover;
 use super::client::is_denied;
 use super::engine::{Engine, Partition};
 use super::positions::{self, Gaps, Start, Unreadable};
-use super::window::Window;
+use super::window::{Skipped, Window};
 use crate::error::IngestError;
 use crate::flush::Trigger;
-use crate::sink::commit::{Advance, Skipped, commit_fenced};
+use crate::sink::commit::{Advance, commit_fenced};
 
 /// Leaders move and brokers restart: an assignment waits this long for a partition's offsets.
 const WATERMARK_PATIENCE: Duration = Duration::from_secs(60);
@@ -319,7 +321,7 @@ fn begin(
     }
 }
 
-/// Moves a position over offsets that are gone, in a commit of its own that says so. When another
+/// Records offsets that are gone, and moves the position over them. When another
 /// writer moved it first, our first flush is fenced and reads it anew.
 fn record_gap(
     engine: &mut Engine,
@@ -336,18 +338,30 @@ fn record_gap(
         start: from,
         end: to,
         last_time_ms: None,
-        skipped: Skipped {
-            gone,
-            ..Skipped::default()
-        },
     };
-    let now_ms = (engine.clock)().timestamp_millis();
+    let cover = Cover {
+        partition,
+        start: from,
+        end: to,
+        skipped: vec![Skipped {
+            first: from,
+            last: to - 1,
+            why: WithoutEvent::NotKept,
+        }],
+    };
+    let now = (engine.clock)();
     let runtime = engine.runtime.clone();
+    runtime.block_on(engine.commit_skipped(&[cover], now))?;
     let table = engine
         .facts
         .get_mut(&partition.0)
         .expect("tables of the settings are open");
-    runtime.block_on(commit_fenced(table, Vec::new(), &[advance], now_ms))?;
+    runtime.block_on(commit_fenced(
+        table,
+        Vec::new(),
+        &[advance],
+        now.timestamp_millis(),
+    ))?;
     Ok(())
 }
 

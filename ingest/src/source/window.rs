@@ -2,7 +2,23 @@
 
 use std::time::Instant;
 
+use schemas::lake::WithoutEvent;
+
 use super::arena::{Arena, Place};
+
+/// Offsets in a row that have no event, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) why: WithoutEvent,
+}
+
+impl Skipped {
+    pub(crate) fn offsets(&self) -> u64 {
+        (self.last - self.first).unsigned_abs() + 1
+    }
+}
 
 /// One message: its place, and where its key and payload lie in the window's arena.
 #[derive(Debug, Clone)]
@@ -38,10 +54,8 @@ pub(crate) struct Window {
     pub(crate) start: i64,
     /// Offset after the last one seen.
     pub(crate) next: i64,
-    /// Messages without a payload, counted and not stored.
-    pub(crate) tombstones: u64,
-    /// Offsets without a message: control records, aborted or compacted away.
-    pub(crate) holes: u64,
+    /// Offsets without a message to store.
+    skipped: Vec<Skipped>,
     /// Time of the message before `next`, where there is one with a time.
     pub(crate) last_time_ms: Option<i64>,
     /// When the first message was buffered.
@@ -97,12 +111,14 @@ impl Window {
             }
             return Ok(false);
         }
-        self.holes += (arrived.offset - self.next).unsigned_abs();
+        if arrived.offset > self.next {
+            self.skip(self.next, arrived.offset - 1, WithoutEvent::Hole);
+        }
         self.next = arrived.offset + 1;
         self.last_time_ms = arrived.time_ms;
         self.since.get_or_insert_with(Instant::now);
         let Some(payload) = arrived.payload else {
-            self.tombstones += 1;
+            self.skip(arrived.offset, arrived.offset, WithoutEvent::Tombstone);
             return Ok(true);
         };
         let key = arrived.key.map(|key| self.arena.store(key));
@@ -116,6 +132,24 @@ impl Window {
         Ok(true)
     }
 
+    fn skip(&mut self, first: i64, last: i64, why: WithoutEvent) {
+        match self.skipped.last_mut() {
+            Some(before) if before.why == why && before.last + 1 == first => before.last = last,
+            _ => self.skipped.push(Skipped { first, last, why }),
+        }
+    }
+
+    /// Returns the offsets without a message to store, in runs.
+    pub(crate) fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// Counts the offsets that were skipped for a reason.
+    pub(crate) fn count(&self, why: WithoutEvent) -> u64 {
+        let runs = self.skipped.iter().filter(|run| run.why == why);
+        runs.map(Skipped::offsets).sum()
+    }
+
     /// Whether there is something to commit.
     pub(crate) fn moved(&self) -> bool {
         self.next > self.start
@@ -124,7 +158,8 @@ impl Window {
     /// Memory held, bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let messages = self.messages.capacity() * size_of::<Message>();
-        (self.arena.bytes() + messages) as u64
+        let skipped = self.skipped.capacity() * size_of::<Skipped>();
+        (self.arena.bytes() + messages + skipped) as u64
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -173,10 +208,20 @@ mod tests {
         for message in [arrived(10, 1), arrived(12, 2), tombstone] {
             assert_eq!(window.push(message), Ok(true));
         }
-        let covered = window.rows() as u64 + window.tombstones + window.holes;
+        let holes = window.count(WithoutEvent::Hole);
+        let covered = window.rows() as u64 + holes + window.count(WithoutEvent::Tombstone);
+        assert_eq!((window.start, window.next, covered, holes), (10, 14, 4, 1));
+        let run = |offset, why| Skipped {
+            first: offset,
+            last: offset,
+            why,
+        };
         assert_eq!(
-            (window.start, window.next, covered, window.holes),
-            (10, 14, 4, 1)
+            window.skipped(),
+            [
+                run(11, WithoutEvent::Hole),
+                run(13, WithoutEvent::Tombstone)
+            ]
         );
         window.committed();
         assert_eq!((window.start, window.next, window.bytes()), (14, 14, 0));

@@ -1,7 +1,7 @@
 //! Two writers on one table: a position only ever continues where the table has it.
 
 use h3o::Resolution;
-use ingest::sink::commit::{Advance, Outcome, Skipped, commit_fenced};
+use ingest::sink::commit::{Advance, Outcome, commit_fenced};
 use lake::LakeTable;
 use schemas::Table;
 
@@ -21,7 +21,6 @@ async fn commit(table: &mut LakeTable, partition: &str, start: i64, end: i64) ->
         start,
         end,
         last_time_ms: Some(NOW_MS),
-        skipped: Skipped::default(),
     };
     commit_fenced(table, Vec::new(), &[advance], NOW_MS)
         .await

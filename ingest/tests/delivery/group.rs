@@ -74,6 +74,7 @@ pub(crate) fn assert_once(case: &Case, mut produced: Vec<(String, i64)>) {
         .find(|(found, sent)| found != sent);
     assert_eq!(differ, None, "first place that differs: found, produced");
     assert_eq!(found.len(), produced.len());
+    case.assert_sound();
 }
 
 fn churn(members: u64, time: Duration) {

@@ -1,5 +1,6 @@
 //! Kafka to the lake on Apache Kafka: nothing lost, nothing twice, the bad alone quarantined.
 
+mod audit;
 mod fencing;
 mod group;
 mod maintain;

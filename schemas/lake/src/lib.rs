@@ -2,11 +2,13 @@
 //! statistics the Delta log keeps, and commits. What the layout is, [`schemas::lake`] says; what
 //! the rows are, the caller. Knows neither Kafka nor queries.
 
+mod columns;
 mod create;
 mod encode;
 mod error;
 mod file_writer;
 mod files;
+mod positions;
 mod statistics;
 mod table;
 mod upkeep;
