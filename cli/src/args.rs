@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::LogArgs;
 use crate::{
-    analyze, audit, completions, demo, exit, ingest, intervention, maintain, registry, replay,
-    report, schema, simulate, sql, stat,
+    analyze, audit, completions, demo, exit, ingest, intervention, maintain, quarantine, registry,
+    replay, report, schema, simulate, sql, stat,
 };
 
 /// See where payment terminals fall out of range: Kafka in, a lake of Parquet, answers out
@@ -45,6 +45,9 @@ pub enum Command {
     Maintain(maintain::MaintainArgs),
     /// Prove that every offset is accounted for, once, and every file is as its log says
     Audit(audit::AuditArgs),
+    /// Messages that were refused: look at them, and try them again after a fix
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Ask the lake in SQL
     Sql(sql::SqlArgs),
     /// Run a ready report over the lake

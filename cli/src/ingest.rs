@@ -101,13 +101,21 @@ impl IngestArgs {
         set("schema_registry.url", self.schema_registry.clone());
         set("until_end", self.until_end.then(|| "true".into()));
         set("allow_gap", self.allow_gap.then(|| "true".into()));
-        for topic in ["heartbeat", "signal", "decline"] {
-            let key = format!("topics.{topic}.encoding");
-            set(&key, self.encoding.map(|encoding| encoding.to_string()));
-        }
+        settings.extend(encoding_settings(self.encoding));
         settings.extend(self.set.iter().cloned());
         settings
     }
+}
+
+/// Returns the settings that give every topic an encoding.
+pub fn encoding_settings(encoding: Option<Encoding>) -> impl Iterator<Item = (String, String)> {
+    let setting = move |topic| {
+        let value = encoding?.to_string();
+        Some((format!("topics.{topic}.encoding"), value))
+    };
+    ["heartbeat", "signal", "decline"]
+        .into_iter()
+        .filter_map(setting)
 }
 
 /// Returns the wall clock as the ingester takes it.

@@ -19,6 +19,7 @@ mod logging;
 mod maintain;
 mod output;
 mod progress;
+mod quarantine;
 mod registry;
 mod replay;
 mod report;
@@ -75,6 +76,7 @@ fn dispatch(
         Command::Ingest(args) => ingest::run(args, out, interrupt),
         Command::Maintain(args) => maintain::run(args, out, interrupt),
         Command::Audit(args) => audit::run(args, out, interrupt),
+        Command::Quarantine(command) => quarantine::run(command, out, interrupt),
         Command::Sql(args) => sql::run(args, out, interrupt),
         Command::Report(args) => report::run(args, out),
         Command::Analyze(args) => analyze::run(args, out),

@@ -94,6 +94,19 @@ pub enum IngestError {
         /// What Arrow said.
         source: arrow::error::ArrowError,
     },
+    /// A topic was asked for that the settings do not have.
+    #[error("topic {topic} is not in the settings (`topics`): they have {known}")]
+    UnknownTopic {
+        /// The topic.
+        topic: String,
+        /// Those of the settings.
+        known: String,
+    },
+    /// Files that were to be replaced are no longer in the table.
+    #[error(
+        "another program rewrote files of {0} meanwhile: run it again, which ends what was begun"
+    )]
+    Overtaken(schemas::Table),
     /// A worker thread died.
     #[error("a worker of the ingester died: {0}")]
     Worker(String),

@@ -3,6 +3,7 @@
 //! Owns the way of an event from a topic to a row: decode, validate, locate, sort, write, commit.
 //! Knows nothing of queries; what it leaves behind is described by [`schemas::lake`] alone.
 
+mod accept;
 pub mod audit;
 pub mod config;
 pub mod decode;
@@ -13,6 +14,7 @@ pub mod maintain;
 pub mod observe;
 pub mod pipeline;
 pub mod registry;
+pub mod resubmit;
 pub mod sink;
 mod source;
 pub mod validate;

@@ -110,10 +110,7 @@ async fn consume(
     for table in [Table::Quarantine, Table::OffsetsWithoutEvent] {
         aside.push(LakeTable::open_or_create(&config.lake, table, resolution).await?);
     }
-    let ids = match &config.schema_registry.url {
-        Some(url) => SchemaIds::registry(url),
-        None => SchemaIds::embedded(),
-    };
+    let ids = SchemaIds::of(&config.schema_registry);
     let runtime = tokio::runtime::Handle::current();
     let engine = Engine::new(config, facts, aside, ids, progress, clock, runtime);
     // librdkafka calls back from poll and blocks there: a thread of its own.

@@ -81,7 +81,7 @@ pub enum Table {
 
 impl Table {
     /// Every table: facts, registry, and what the analysis derives from them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
@@ -208,7 +208,7 @@ impl Table {
 
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 19]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 20]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),

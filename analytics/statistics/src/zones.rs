@@ -28,9 +28,11 @@ use h3o::{CellIndex, Resolution};
 
 pub use identity::{Identities, KnownZone, ZoneState, keep_ids};
 
+use rayon::prelude::*;
+
 use crate::gi_star;
 use judge::Candidate;
-use layer::Layer;
+use layer::{Layer, LayerCell};
 
 /// The counts of one terminal in one cell during the window; repeated rows are added up.
 #[derive(Clone, Copy, Debug)]
@@ -412,31 +414,34 @@ pub fn find_zones(
 }
 
 fn cell_rows(fleet: &fleet::Fleet<'_>, layers: &[Layer], options: &ZoneOptions) -> Vec<ZoneCell> {
-    let mut rows: Vec<ZoneCell> = layers
-        .iter()
-        .flat_map(|layer| {
-            let z = gi_z(layer, options);
-            layer.cells.iter().zip(z).map(|(cell, gi_z)| ZoneCell {
-                cell: cell.cell,
-                plmn: fleet.plmns[layer.plmn.expect("a carrier's layer")].to_owned(),
-                attempts: cell.sums.attempts,
-                failures: cell.sums.failures,
-                expected: cell.sums.expected,
-                terminals: cell.terminals,
-                merchants: cell.merchants,
-                readings: cell.sums.readings,
-                weak_readings: cell.sums.weak_readings,
-                rate: cell.rate(),
-                eb_rate: cell.estimate.map(|estimate| estimate.rate),
-                eb_low: cell.estimate.map(|estimate| estimate.low),
-                eb_high: cell.estimate.map(|estimate| estimate.high),
-                gi_z,
-                p: cell.p,
-                q: cell.q,
-                class: cell.class,
-            })
-        })
-        .collect();
+    let row = |layer: &Layer, cell: &LayerCell, gi_z| {
+        let interval = cell.estimate.map(|estimate| estimate.interval());
+        ZoneCell {
+            cell: cell.cell,
+            plmn: fleet.plmns[layer.plmn.expect("a carrier's layer")].to_owned(),
+            attempts: cell.sums.attempts,
+            failures: cell.sums.failures,
+            expected: cell.sums.expected,
+            terminals: cell.terminals,
+            merchants: cell.merchants,
+            readings: cell.sums.readings,
+            weak_readings: cell.sums.weak_readings,
+            rate: cell.rate(),
+            eb_rate: cell.estimate.map(|estimate| estimate.rate),
+            eb_low: interval.map(|(low, _)| low),
+            eb_high: interval.map(|(_, high)| high),
+            gi_z,
+            p: cell.p,
+            q: cell.q,
+            class: cell.class,
+        }
+    };
+    let mut rows: Vec<ZoneCell> = Vec::new();
+    for layer in layers {
+        let z = gi_z(layer, options);
+        let cells = layer.cells.par_iter().zip(z);
+        rows.par_extend(cells.map(|(cell, gi_z)| row(layer, cell, gi_z)));
+    }
     rows.sort_by(|a, b| (a.cell, &a.plmn).cmp(&(b.cell, &b.plmn)));
     rows
 }

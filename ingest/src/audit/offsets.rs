@@ -64,6 +64,12 @@ impl OffsetSet {
         Some(number * BLOCK + at)
     }
 
+    /// Returns an offset that all are before.
+    fn end(&self) -> i64 {
+        let last = self.0.last_key_value();
+        last.map_or(i64::MIN, |(number, _)| (number + 1).saturating_mul(BLOCK))
+    }
+
     /// Returns the ranges of `from..to` whose offsets are in the set, or are not.
     fn ranges(&self, from: i64, to: i64, wanted: bool) -> Vec<(i64, i64)> {
         let mut ranges: Vec<(i64, i64)> = Vec::new();
@@ -208,7 +214,7 @@ impl Found {
                 }
             }
         }
-        let beyond = self.beyond.ranges(self.next(), i64::MAX, true);
+        let beyond = self.beyond.ranges(self.next(), self.beyond.end(), true);
         let mut faults = Vec::new();
         for (kind, ranges) in [
             (FaultKind::Missing, &missing),

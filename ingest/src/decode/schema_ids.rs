@@ -7,8 +7,8 @@ use reqwest::StatusCode;
 use schemas::EventKind;
 use serde::Deserialize;
 
-use crate::config::Secret;
 use crate::config::secret::without_password;
+use crate::config::{RegistryConfig, Secret};
 use crate::error::IngestError;
 
 /// Known schema ids with their schemas' text.
@@ -26,6 +26,14 @@ const ANSWER_WAIT: Duration = Duration::from_secs(10);
 const SCHEMA_NOT_FOUND: u32 = 40403;
 
 impl SchemaIds {
+    /// Asks the registry of the settings; without one the embedded contracts count.
+    pub fn of(settings: &RegistryConfig) -> Self {
+        match &settings.url {
+            Some(url) => Self::registry(url),
+            None => Self::embedded(),
+        }
+    }
+
     /// Knows the contracts of this build under their fixed ids.
     pub fn embedded() -> Self {
         let known = EventKind::ALL

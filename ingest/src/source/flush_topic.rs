@@ -7,43 +7,20 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::max;
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
-use deltalake_core::kernel::Add;
-use futures::{StreamExt, TryStreamExt};
-use lake::LakeTable;
 use schemas::lake::WithoutEvent;
-use schemas::quarantine::Reason;
 use schemas::{EventKind, Table};
 
 use super::aside::{Cover, in_table};
 use super::engine::{Engine, Partition};
 use super::quarantine::{behind, quarantine_rows};
 use super::window::Window;
+use crate::accept::{Acceptance, Taken, write_groups};
 use crate::config::Encoding;
-use crate::decode::{self, Decoded, Refused};
+use crate::decode;
 use crate::error::IngestError;
 use crate::flush::Trigger;
 use crate::sink::commit::{Advance, Outcome, commit_fenced};
-use crate::sink::order;
-use crate::validate::{self, Checked, Origin, Rules};
-
-/// One message of a flush.
-pub(super) struct Taken<'a> {
-    pub(super) origin: Origin,
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) payload: &'a [u8],
-}
-
-/// Rows ready for the table, as they were decoded, and the messages refused on the way.
-struct Accepted {
-    rows: Vec<RecordBatch>,
-    refused: Vec<Refused>,
-}
-
-impl Accepted {
-    fn rows(&self) -> usize {
-        self.rows.iter().map(RecordBatch::num_rows).sum()
-    }
-}
+use crate::validate::Origin;
 
 impl Engine {
     /// Flushes the windows of `partitions`; returns those another writer took away.
@@ -85,7 +62,14 @@ impl Engine {
             let named = decode::schema_ids_of(&payloads);
             self.ids.learn(named).await?;
         }
-        let accepted = self.accept(kind, &taken, now)?;
+        let acceptance = Acceptance {
+            kind,
+            topic: self.topic(kind),
+            validation: &self.config.validation,
+            partition_resolution: self.facts[&kind].partition_resolution,
+            ids: &self.ids,
+        };
+        let accepted = acceptance.accept(&taken, now)?;
         let refused = quarantine_rows(&self.topic(kind).name, &taken, &accepted.refused, now)
             .map_err(in_table(Table::Quarantine))?;
         let advances: Vec<Advance> = partitions.iter().map(|p| self.advance(*p)).collect();
@@ -138,58 +122,6 @@ impl Engine {
             end: window.next,
             skipped: window.skipped().to_vec(),
         }
-    }
-
-    fn accept(
-        &self,
-        kind: EventKind,
-        taken: &[Taken<'_>],
-        now: DateTime<Utc>,
-    ) -> Result<Accepted, IngestError> {
-        let table = kind.table();
-        let columns = |source| IngestError::Columns { table, source };
-        let limit = self.config.validation.max_message_size.as_u64();
-        let fits = |taken: &Taken<'_>| taken.payload.len() as u64 <= limit;
-        let (small, large): (Vec<usize>, Vec<usize>) =
-            (0..taken.len()).partition(|index| fits(&taken[*index]));
-        let mut refused: Vec<Refused> = large
-            .into_iter()
-            .map(|message| Refused {
-                message,
-                reason: Reason::Oversize,
-                detail: format!(
-                    "{} bytes, the limit is {limit}",
-                    taken[message].payload.len()
-                ),
-            })
-            .collect();
-        let mut rows = Vec::new();
-        let rules = Rules {
-            max_future: self.config.validation.max_future,
-            retention: self.config.validation.retention,
-            partition_resolution: self.facts[&kind].partition_resolution,
-        };
-        for chunk in small.chunks(CHUNK_MESSAGES) {
-            let payloads: Vec<&[u8]> = chunk.iter().map(|index| taken[*index].payload).collect();
-            let origins: Vec<Origin> = chunk.iter().map(|index| taken[*index].origin).collect();
-            let topic = self.topic(kind);
-            let decoded: Decoded = match topic.encoding {
-                Encoding::Json => decode::decode_json(kind, &payloads),
-                Encoding::Avro => decode::decode_avro(kind, &payloads, &self.ids),
-            }
-            .map_err(columns)?;
-            let checked: Checked =
-                validate::check(kind, &topic.name, decoded, &origins, &rules, now)
-                    .map_err(columns)?;
-            if checked.rows.num_rows() > 0 {
-                rows.push(checked.rows);
-            }
-            refused.extend(checked.refused.into_iter().map(|refused| Refused {
-                message: chunk[refused.message],
-                ..refused
-            }));
-        }
-        Ok(Accepted { rows, refused })
     }
 
     async fn commit_facts(
@@ -278,25 +210,6 @@ fn taken(partition: i32, window: &Window) -> impl Iterator<Item = Taken<'_>> {
     })
 }
 
-/// Writes one file a day and partition cell. However many a flush touches, only a few are in
-/// memory at once.
-async fn write_groups(table: &LakeTable, rows: &[RecordBatch]) -> Result<Vec<Add>, IngestError> {
-    let columns = |source| IngestError::Columns {
-        table: table.table,
-        source,
-    };
-    let groups = order::groups(rows).map_err(columns)?;
-    let write = |group: order::Group| async move {
-        let sorted = group.rows(rows).map_err(columns)?;
-        Ok::<_, IngestError>(lake::write(table, &sorted).await?)
-    };
-    let written: Vec<Vec<Add>> = futures::stream::iter(groups.into_iter().map(write))
-        .buffered(FILES_AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(written.into_iter().flatten().collect())
-}
-
 /// Shows how long a stage of the flush took.
 fn stage(stage: &'static str, started: Instant) {
     metrics::histogram!("notspot_ingest_flush_duration_seconds", "stage" => stage)
@@ -315,8 +228,3 @@ fn freshness(rows: &[RecordBatch], now: DateTime<Utc>) {
         metrics::gauge!("notspot_ingest_freshness_seconds").set(age_s);
     }
 }
-
-/// Files of a flush that are encoded and stored at the same time.
-const FILES_AT_ONCE: usize = 8;
-/// Messages decoded at once: bounds the work thrown away when one is bad.
-const CHUNK_MESSAGES: usize = 8192;

@@ -15,7 +15,7 @@ use schemas::Table;
 use schemas::quarantine::Reason;
 
 use super::aside::Positions;
-use super::flush_topic::Taken;
+use crate::accept::Taken;
 use crate::decode::{self, Refused};
 
 /// Keeps the messages that lie at or behind the quarantine's own position of their partition.

@@ -11,7 +11,7 @@ use testkit::Message;
 use crate::{Case, heartbeat};
 
 impl Case {
-    fn audited(&self) -> AuditReport {
+    pub(crate) fn audited(&self) -> AuditReport {
         let options = AuditOptions {
             lake: self.lake.path().to_string_lossy().into_owned(),
             topics: Vec::new(),

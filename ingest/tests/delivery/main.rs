@@ -4,6 +4,7 @@ mod audit;
 mod fencing;
 mod group;
 mod maintain;
+mod resubmit;
 mod topics;
 
 use std::collections::BTreeMap;

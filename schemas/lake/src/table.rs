@@ -43,6 +43,9 @@ pub enum CommitKind {
     /// The same rows in other files: any commit between refuses it, for delta-rs would let two
     /// programs put the same rows into files of their own.
     Compact,
+    /// Rows are taken out, by files that take the place of others without them: any commit between
+    /// refuses it, for the same reason.
+    Delete,
 }
 
 /// An open table of the lake.
@@ -206,7 +209,7 @@ impl LakeTable {
     ) -> Result<(), DeltaTableError> {
         let retries = match kind {
             CommitKind::Append | CommitKind::Replace => 3,
-            CommitKind::Compact => 0,
+            CommitKind::Compact | CommitKind::Delete => 0,
         };
         let properties = CommitProperties::default()
             .with_metadata(commit.metadata)
@@ -241,6 +244,7 @@ impl LakeTable {
                 predicate: None,
                 target_size: 0,
             },
+            CommitKind::Delete => DeltaOperation::Delete { predicate: None },
         }
     }
 

@@ -205,7 +205,8 @@ fn judge(
     let mut zone = describe(inside, layer, cells, options);
     let estimate = full.estimate;
     zone.expected = evidence.expected;
-    (zone.eb_rate, zone.low, zone.high) = (estimate.rate, estimate.low, estimate.high);
+    zone.eb_rate = estimate.rate;
+    (zone.low, zone.high) = estimate.interval();
     zone.baseline_rate = evidence.baseline_rate();
     zone.rate_ratio = estimate.ratio;
     zone.dayparts = raised_dayparts(inside, zone.baseline_rate);

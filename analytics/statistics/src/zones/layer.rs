@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::fleet::{Fleet, Seat, Sums};
 use super::spread::Spread;
 use super::{Baseline, CellClass, ZoneOptions};
-use crate::special::beta_quantile;
+use crate::special::{beta_quantile, beta_upper};
 use crate::{fdr, terminals};
 
 /// One cell in so many is left out at the start, the worst first.
@@ -20,6 +20,8 @@ pub(super) const RAISED_RATIO: f64 = 2.0;
 pub(super) const RAISED_P: f64 = 0.02;
 /// A cell whose rate is credibly below this many baselines is ordinary.
 const ORDINARY_RATIO: f64 = 1.5;
+/// Probability on either side of the 95 % interval.
+const OUTSIDE: f64 = 0.025;
 /// The prior is worth so many effective attempts at least and at most. The upper end keeps rare high
 /// places from being shrunk away by a crowd of ordinary ones (limited translation, Efron and Morris 1972).
 const STRENGTHS: (f64, f64) = (5.0, 100.0);
@@ -70,15 +72,29 @@ fn scaled(seat: &Seat, scale: f64) -> f64 {
     (scale * seat.sums.expected).clamp(RATES.0 * attempts, RATES.1 * attempts)
 }
 
-/// A shrunken rate with its 95 % interval, and without what its devices explain.
+/// A shrunken rate, whose posterior is the beta distribution with shapes `a` and `b`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
+    a: f64,
+    b: f64,
     pub(super) rate: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-    /// Rate and upper end in baselines, after the odds of worse devices are taken off.
+    /// The rate in baselines, after the odds of worse devices are taken off.
     pub(super) ratio: f64,
-    pub(super) high_ratio: f64,
+    /// The rate that is [`ORDINARY_RATIO`] baselines, likewise.
+    ordinary_below: f64,
+}
+
+impl Estimate {
+    /// Returns the ends of the 95 % interval.
+    pub(super) fn interval(&self) -> (f64, f64) {
+        let end = |p| beta_quantile(p, self.a, self.b);
+        (end(OUTSIDE), end(1.0 - OUTSIDE))
+    }
+
+    /// Whether the upper end is below [`ORDINARY_RATIO`], without looking for where it is.
+    fn is_ordinary(&self) -> bool {
+        beta_upper(self.ordinary_below, self.a, self.b) < OUTSIDE
+    }
 }
 
 /// What an estimate and a test need to know about some seats together.
@@ -140,23 +156,20 @@ impl Evidence {
         );
         let a = failures + strength * self.expected_rate();
         let b = successes + strength * (1.0 - self.expected_rate());
-        let (low, high) = (beta_quantile(0.025, a, b), beta_quantile(0.975, a, b));
         let rate = a / (a + b);
-        Estimate {
-            rate,
-            low,
-            high,
-            ratio: self.ratio(rate),
-            high_ratio: self.ratio(high),
-        }
-    }
-
-    fn ratio(&self, rate: f64) -> f64 {
+        // What its devices explain is taken off its odds, and put on those of an ordinary place.
         let base = self.baseline_rate();
         let odds = |rate: f64| rate / (1.0 - rate).max(f64::EPSILON);
+        let share = |odds: f64| odds / (1.0 + odds);
         let devices = (odds(self.expected_rate()) / odds(base)).max(1.0);
-        let left = odds(rate) / devices;
-        left / (1.0 + left) / base
+        let ordinary = (ORDINARY_RATIO * base).min(1.0);
+        Estimate {
+            a,
+            b,
+            rate,
+            ratio: share(odds(rate) / devices) / base,
+            ordinary_below: share(odds(ordinary) * devices),
+        }
     }
 }
 
@@ -219,7 +232,7 @@ impl LayerCell {
                     CellClass::High
                 } else if estimate.ratio >= RAISED_RATIO && p <= RAISED_P {
                     CellClass::Raised
-                } else if estimate.high_ratio < ORDINARY_RATIO {
+                } else if estimate.is_ordinary() {
                     CellClass::Ordinary
                 } else {
                     CellClass::Open
