@@ -4,7 +4,7 @@
 //! ([`crate::logit`]) with the terminal itself taken out: the raw rate of a handful of neighbours
 //! is far too noisy. Healthy terminals differ too (antenna, shelf, basement), so a terminal is tested by
 //! the upper tail of a beta-binomial whose spread is that of healthy terminals, plus what is not
-//! known about its peers. A terminal alone in its cell is therefore hard to accuse, rightly.
+//! known about its peers. That spread has a part that lasts and one of failures that come in runs. A terminal alone in its cell is therefore hard to accuse, rightly.
 //!
 //! Bad terminals must not feed the rates and the spread that judge them. A mixture of healthy and
 //! bad terminals gives each a probability of being bad, and the fit is repeated with everyone
@@ -102,6 +102,9 @@ pub struct TerminalsReport {
     /// Overdispersion of healthy terminals (intra-class correlation of their attempts) at the mean
     /// rate; 0 without failures.
     pub overdispersion: f64,
+    /// How many failures of healthy terminals come together: the variance that stays however many
+    /// attempts there are, in binomial variances; 1 when each comes alone.
+    pub run_length: f64,
     /// Estimated share of bad terminals.
     pub bad_share: f64,
 }
@@ -185,6 +188,7 @@ pub fn judge_terminals(
     Ok(TerminalsReport {
         rows: result,
         overdispersion: judged.spread.at(peers.mean_rate()),
+        run_length: judged.spread.phi(),
         bad_share: judged.mixture.share,
     })
 }
@@ -238,18 +242,31 @@ impl<'p> Judged<'p> {
             if round == 0 {
                 healthy = spread::without_worst(&peers.terminals, &judged.expected, &judged.spread);
             }
-            let before = (judged.spread.at(peers.mean_rate()), judged.mixture.share);
+            let before = judged.state(peers);
             judged.spread =
                 Spread::estimate(&peers.terminals, &judged.expected, &healthy, &judged.spread);
             healthy = judged
                 .mixture
                 .weigh(&peers.terminals, &judged.expected, &judged.spread);
-            let after = (judged.spread.at(peers.mean_rate()), judged.mixture.share);
-            if is_settled(before.0, after.0) && is_settled(before.1, after.1) {
+            let after = judged.state(peers);
+            if before
+                .iter()
+                .zip(after)
+                .all(|(before, after)| is_settled(*before, after))
+            {
                 break;
             }
         }
         judged
+    }
+
+    /// What has to settle.
+    fn state(&self, peers: &Peers) -> [f64; 3] {
+        [
+            self.spread.at(peers.mean_rate()),
+            self.spread.phi(),
+            self.mixture.share,
+        ]
     }
 
     fn row(&self, name: &str, terminal: usize, options: &TerminalsOptions) -> TerminalRow {
@@ -269,7 +286,7 @@ impl<'p> Judged<'p> {
         let Some(expected) = self.expected[terminal] else {
             return row;
         };
-        let rho = self.spread.of(&expected);
+        let rho = self.spread.of_attempts(counts.attempts, &expected);
         let tail = tail::upper_tail(counts.failures, counts.attempts, expected.rate, rho);
         let part = match options.tail {
             Tail::Mid => 0.5,

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::run;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["demo"],
     &["simulate"],
@@ -13,6 +13,10 @@ const COMMANDS: [&[&str]; 24] = [
     &["ingest"],
     &["audit"],
     &["maintain"],
+    &["quarantine", "list"],
+    &["quarantine", "count"],
+    &["quarantine", "show"],
+    &["quarantine", "resubmit"],
     &["sql"],
     &["analyze"],
     &["intervention", "add"],

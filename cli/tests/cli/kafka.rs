@@ -178,7 +178,7 @@ impl Lake {
         Self::new(&kafka, topics, encoding)
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("lake")
     }
 
@@ -622,7 +622,7 @@ fn bad_avro_among_good_is_quarantined_with_its_place_and_reason() {
 }
 
 /// Sends a few good Avro heartbeats to a topic of their own, and returns a lake to read them into.
-fn avro_lake() -> (Lake, Vec<Place>) {
+pub(crate) fn avro_lake() -> (Lake, Vec<Place>) {
     let topics = topics();
     let good = fleet().frames[0][..50].iter();
     let messages: Vec<Message> = good.map(|frame| Message::new("T", frame.clone())).collect();

@@ -9,6 +9,7 @@ mod interventions;
 mod kafka;
 mod map;
 mod null_maps;
+mod quarantine;
 mod registry;
 mod replay;
 mod shell;

@@ -72,17 +72,15 @@ impl Kind {
     }
 
     /// Log-likelihood of the counts, without the part that is equal for all kinds.
-    fn ln_likelihood(&self, counts: Counts) -> f64 {
+    fn ln_likelihood(&self, (failures, successes): (f64, f64)) -> f64 {
         let (a, b) = self.shape();
-        let (failures, successes) = sides(counts);
         ln_beta(failures + a, successes + b) - ln_beta(a, b)
     }
 
     /// Posterior mean and variance of the terminal's own log odds ratio to its peers: of what its rate
     /// deviates, only the share that is its own and not its peers' uncertainty.
-    fn own_effect(&self, counts: Counts, expected: &Expected) -> (f64, f64) {
+    fn own_effect(&self, (failures, successes): (f64, f64), expected: &Expected) -> (f64, f64) {
         let (a, b) = self.shape();
-        let (failures, successes) = sides(counts);
         let centre = logit(self.rate) - logit(expected.rate);
         let deviation = ((failures + a) / (successes + b)).ln() - logit(self.rate);
         let variance = (failures + a).recip() + (successes + b).recip();
@@ -96,10 +94,12 @@ impl Kind {
     }
 }
 
-fn sides(counts: Counts) -> (f64, f64) {
+/// Failures and successes; where they come in runs, as many as say the same one by one.
+fn sides(counts: Counts, spread: &Spread) -> (f64, f64) {
+    let together = spread.phi().min(as_f64(counts.attempts).max(1.0));
     (
-        as_f64(counts.failures),
-        as_f64(counts.attempts - counts.failures),
+        as_f64(counts.failures) / together,
+        as_f64(counts.attempts - counts.failures) / together,
     )
 }
 
@@ -160,7 +160,7 @@ impl Mixture {
             ln_odds_ratio: 0.0,
         };
         for (weight, kind) in kinds {
-            let (mean, variance) = kind.own_effect(counts, expected);
+            let (mean, variance) = kind.own_effect(sides(counts, spread), expected);
             let above = mean - self.odds_ratio.ln();
             let probability = match variance > 0.0 {
                 true => normal_upper(-above / variance.sqrt()),
@@ -176,8 +176,9 @@ impl Mixture {
 /// Log of the likelihood of bad over that of healthy. A terminal better than its peers is not bad,
 /// however ill it fits among the healthy.
 fn ln_ratio(counts: Counts, expected: &Expected, spread: &Spread) -> f64 {
-    let ratio = Kind::bad(expected).ln_likelihood(counts)
-        - Kind::healthy(expected, spread).ln_likelihood(counts);
+    let sides = sides(counts, spread);
+    let ratio = Kind::bad(expected).ln_likelihood(sides)
+        - Kind::healthy(expected, spread).ln_likelihood(sides);
     let better = as_f64(counts.failures) <= expected.rate * as_f64(counts.attempts);
     if better { ratio.min(0.0) } else { ratio }
 }

@@ -132,7 +132,7 @@ impl Peers {
             .iter()
             .map(|&terminal| {
                 let attempts = as_f64(self.terminals[terminal as usize].attempts);
-                healthy[terminal as usize] / (1.0 + (attempts - 1.0) * rho)
+                healthy[terminal as usize] / spread.inflation(attempts, rho)
             })
             .collect()
     }

@@ -1,9 +1,11 @@
-//! How much healthy terminals differ from each other.
+//! How much the failures of healthy terminals differ from those of their peers.
 //!
-//! With z² = (x − n·mu)² / (n·mu·(1 − mu)), E z² = 1 + (n − 1)·rho (Williams 1982). Terminals may differ
-//! by an equal correlation at every rate (a beta distribution), or by equal odds (antennas): then rho
-//! grows with mu·(1 − mu). Both parts are estimated, neither below 0, with what is not known about the
-//! peers taken off and each terminal weighted by the variance of its z² and by its health.
+//! With z² = (x − n·mu)² / (n·mu·(1 − mu)), E z² = phi + (n − 1)·rho. Failures come in runs, such as the retries
+//! of one sale: then a terminal's variance is phi times the binomial one, however many attempts there
+//! are (the heterogeneity factor of Finney 1971). Terminals also differ lastingly, by an equal
+//! correlation of their attempts at every rate (Williams 1982), or by equal odds (antennas): then rho
+//! grows with mu·(1 − mu). All three parts are estimated, none below its least, with what is not known about
+//! the peers taken off and each terminal weighted by the variance of its z² and by its health.
 
 use super::peers::{Counts, Expected, as_f64};
 
@@ -14,9 +16,10 @@ const ONE_IN: usize = 20;
 /// Passes of the weights, which need the spread that they are for.
 const PASSES: usize = 4;
 
-/// rho = `equal` + `odds` × mu × (1 − mu).
+/// phi = 1 + `runs`, rho = `equal` + `odds` × mu × (1 − mu).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Spread {
+    runs: f64,
     equal: f64,
     odds: f64,
 }
@@ -25,9 +28,15 @@ impl Spread {
     /// A guess to start from.
     pub(super) fn first() -> Self {
         Self {
+            runs: 0.0,
             equal: 0.005,
             odds: 0.0,
         }
+    }
+
+    /// How many failures come together: the variance that is not lasting, in binomial variances.
+    pub(super) fn phi(&self) -> f64 {
+        1.0 + self.runs
     }
 
     /// Intra-class correlation of healthy terminals whose rate is expected to be `rate`.
@@ -38,6 +47,18 @@ impl Spread {
     /// The same together with what is not known about the peers.
     pub(super) fn of(&self, expected: &Expected) -> f64 {
         (self.at(expected.rate) + expected.rho).min(LARGEST)
+    }
+
+    /// The correlation that gives so many attempts the variance of all parts together.
+    pub(super) fn of_attempts(&self, attempts: u64, expected: &Expected) -> f64 {
+        let more = as_f64(attempts) - 1.0;
+        let runs = if more > 0.0 { self.runs / more } else { 0.0 };
+        (self.of(expected) + runs).min(LARGEST)
+    }
+
+    /// Variance of the failures of so many attempts, in binomial variances.
+    pub(super) fn inflation(&self, attempts: f64, rho: f64) -> f64 {
+        self.phi() + (attempts - 1.0) * rho
     }
 
     pub(super) fn estimate(
@@ -70,7 +91,7 @@ pub(super) fn without_worst(
     let excess = |(counts, expected): (&Counts, &Option<Expected>)| {
         expected.map_or(f64::NEG_INFINITY, |expected| {
             let attempts = as_f64(counts.attempts);
-            let inflation = 1.0 + (attempts - 1.0) * spread.of(&expected);
+            let inflation = spread.inflation(attempts, spread.of(&expected));
             let variance = attempts * expected.rate * (1.0 - expected.rate) * inflation;
             (as_f64(counts.failures) - attempts * expected.rate) / variance.sqrt()
         })
@@ -86,14 +107,11 @@ pub(super) fn without_worst(
         .collect()
 }
 
-/// The normal equations of z² − 1 by (n − 1) and (n − 1)·mu·(1 − mu).
+/// The normal equations of z² − 1 by 1, n − 1 and (n − 1)·mu·(1 − mu).
 #[derive(Default)]
 struct Sums {
-    xx: f64,
-    xy: f64,
-    yy: f64,
-    xz: f64,
-    yz: f64,
+    by: [[f64; 3]; 3],
+    excess: [f64; 3],
 }
 
 impl Sums {
@@ -102,35 +120,67 @@ impl Sums {
         let rate = expected.rate;
         let unit = rate * (1.0 - rate);
         let variance = attempts * unit;
-        let inflation = 1.0 + (attempts - 1.0) * spread.of(expected);
+        let inflation = spread.inflation(attempts, spread.of(expected));
         let z2 = (as_f64(counts.failures) - attempts * rate).powi(2) / variance;
-        let weight = healthy / (2.0 * inflation * inflation + inflation / variance);
-        let x = attempts - 1.0;
-        let y = x * unit;
-        let excess = z2 - 1.0 - x * expected.rho;
-        self.xx += weight * x * x;
-        self.xy += weight * x * y;
-        self.yy += weight * y * y;
-        self.xz += weight * x * excess;
-        self.yz += weight * y * excess;
+        let weight = healthy / (2.0 * inflation * inflation + inflation * spread.phi() / variance);
+        let more = attempts - 1.0;
+        // One attempt alone is in no run.
+        let parts = [f64::from(u8::from(more > 0.0)), more, more * unit];
+        let excess = z2 - 1.0 - more * expected.rho;
+        for one in 0..3 {
+            for other in 0..3 {
+                self.by[one][other] += weight * parts[one] * parts[other];
+            }
+            self.excess[one] += weight * parts[one] * excess;
+        }
     }
 
-    /// The least squares with neither part below 0.
+    /// The least squares with no part below 0: the best of those that set some parts to 0.
     fn solve(&self) -> Spread {
-        let alone = |xz: f64, xx: f64| if xx > 0.0 { (xz / xx).max(0.0) } else { 0.0 };
-        let determinant = self.xx * self.yy - self.xy * self.xy;
-        if determinant > 1e-9 * self.xx * self.yy {
-            let equal = (self.xz * self.yy - self.yz * self.xy) / determinant;
-            let odds = (self.yz * self.xx - self.xz * self.xy) / determinant;
-            if equal >= 0.0 && odds >= 0.0 {
-                return Spread { equal, odds };
+        // Fewer parts first, and lasting ones before runs: a tie goes to what is simpler, and warier.
+        const CHOICES: [&[usize]; 7] = [&[1], &[2], &[0], &[1, 2], &[0, 1], &[0, 2], &[0, 1, 2]];
+        let mut best = (0.0, [0.0; 3]);
+        for choice in CHOICES {
+            let Some(parts) = self.solve_for(choice) else {
+                continue;
+            };
+            // What the squares fall by.
+            let fall: f64 = (0..3).map(|part| parts[part] * self.excess[part]).sum();
+            if fall > best.0 * (1.0 + 1e-9) {
+                best = (fall, parts);
             }
         }
-        let (equal, odds) = (alone(self.xz, self.xx), alone(self.yz, self.yy));
-        if self.xz * equal >= self.yz * odds {
-            Spread { equal, odds: 0.0 }
-        } else {
-            Spread { equal: 0.0, odds }
+        let [runs, equal, odds] = best.1;
+        Spread { runs, equal, odds }
+    }
+
+    /// The least squares of some parts alone; `None` where they cannot be told apart or one is below 0.
+    fn solve_for(&self, choice: &[usize]) -> Option<[f64; 3]> {
+        let size = choice.len();
+        let mut rows = [[0.0; 4]; 3];
+        for (row, &part) in choice.iter().enumerate() {
+            for (column, &other) in choice.iter().enumerate() {
+                rows[row][column] = self.by[part][other];
+            }
+            rows[row][size] = self.excess[part];
         }
+        for at in 0..size {
+            if rows[at][at] <= 1e-9 * self.by[choice[at]][choice[at]] || rows[at][at] <= 0.0 {
+                return None;
+            }
+            for other in 0..size {
+                if other != at {
+                    let times = rows[other][at] / rows[at][at];
+                    for column in at..=size {
+                        rows[other][column] -= times * rows[at][column];
+                    }
+                }
+            }
+        }
+        let mut parts = [0.0; 3];
+        for (row, &part) in choice.iter().enumerate() {
+            parts[part] = rows[row][size] / rows[row][row];
+        }
+        parts.iter().all(|part| *part >= 0.0).then_some(parts)
     }
 }
