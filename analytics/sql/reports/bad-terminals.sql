@@ -1,7 +1,7 @@
--- title: terminals that fail where their peers do not
+-- title: terminals that fail, or hear little, where their peers do not
 -- question: Which terminals are bad themselves, how sure is that, and what would replacing them save?
 -- grain: one row per terminal flagged
--- note: Run notspot analyze first. Peers are terminals of the same cell and carrier; where the place is weak nobody is judged.
+-- note: Run notspot analyze first. Peers stand in the same cell with the same carrier and as good a signal, or hear the same radio cell; where the place is weak nobody is judged by failures.
 -- param top int = 1000: how many terminals at most
 -- column rank [none]: by probability, then failures avoidable
 -- column terminal_id [none]: the terminal
@@ -14,22 +14,25 @@
 -- column expected_rate [share]: what its peers fail
 -- column odds_ratio [ratio]: its odds of failing to theirs, shrunk
 -- column probability [probability]: that the odds ratio is above 2
--- column q [probability]: false discovery rate at which it is flagged
+-- column q [probability]: false discovery rate at which its failures flag it
+-- column signal_residual_db [dB]: what it hears above its peers on the same radio cells
+-- column signal_q [probability]: false discovery rate at which its antenna is flagged
+-- column reason [none]: failures, antenna, or both
 -- column failures_avoidable [count]: failures beyond its peers'
 -- column action [none]: what to do
 with ranked as (
     select
         *,
         row_number() over (
-            order by flagged desc, probability desc nulls last, failures_avoidable desc nulls last, terminal_id
+            order by flagged desc, probability desc nulls last, signal_residual_db nulls last, failures_avoidable desc nulls last, terminal_id
         ) as rank
     from terminal_flags
-    where flagged
+    where flagged or signal_flagged
 )
 
 select
     rank, terminal_id, merchant_id, model, firmware, carrier_plmn, attempts, failures, expected_rate,
-    odds_ratio, probability, q, failures_avoidable, action
+    odds_ratio, probability, q, signal_residual_db, signal_q, reason, failures_avoidable, action
 from ranked
 where rank <= $top
 order by rank

@@ -54,6 +54,7 @@ pub fn run(input: &Path, options: &Options) -> Result<Results, StatError> {
             terminal,
             model,
             cell,
+            signal: 0,
             attempts: counts.attempts,
             failures: counts.failures,
         })

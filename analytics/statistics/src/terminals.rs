@@ -1,6 +1,6 @@
 //! Terminals against their peers.
 //!
-//! What a terminal's peers would fail is read from the shrunken logit of cell and model
+//! What a terminal's peers would fail is read from the shrunken logit of cell, model and class of signal
 //! ([`crate::logit`]) with the terminal itself taken out: the raw rate of a handful of neighbours
 //! is far too noisy. Healthy terminals differ too (antenna, shelf, basement), so a terminal is tested by
 //! the upper tail of a beta-binomial whose spread is that of healthy terminals, plus what is not
@@ -33,6 +33,8 @@ pub struct TerminalCounts<'a> {
     pub model: &'a str,
     /// The cell it stood in.
     pub cell: &'a str,
+    /// Class of its radio and of how well it hears; equal for all where nothing is known.
+    pub signal: u32,
     /// Attempts; 0 is missing.
     pub attempts: u64,
     /// Failures among them.
@@ -78,8 +80,11 @@ pub struct TerminalRow {
     pub attempts: u64,
     /// Failures among them.
     pub failures: u64,
-    /// The failure rate of its peers: same cell, same model, without the terminal.
+    /// The failure rate of its peers: same cell, model and class of signal, without the terminal.
     pub expected_rate: Option<f64>,
+    /// Correlation of its attempts that `p` takes for granted: the spread of the healthy, runs of failures
+    /// and what is not known about the peers together.
+    pub correlation: Option<f64>,
     /// Posterior probability that the odds of failing are above `odds_ratio` times the peers'.
     pub probability: Option<f64>,
     /// One-sided p-value of failing no more than peers do.
@@ -153,6 +158,7 @@ const SETTLED: f64 = 0.01;
 ///         terminal,
 ///         model: "A",
 ///         cell: "harbour",
+///         signal: 0,
 ///         attempts: 500,
 ///         failures: if number == 7 { 150 } else { 8 + number as u64 % 5 },
 ///     })
@@ -276,6 +282,7 @@ impl<'p> Judged<'p> {
             attempts: counts.attempts,
             failures: counts.failures,
             expected_rate: None,
+            correlation: None,
             probability: None,
             p: None,
             q: None,
@@ -294,6 +301,7 @@ impl<'p> Judged<'p> {
         };
         let posterior = self.mixture.posterior(counts, &expected, &self.spread);
         row.expected_rate = Some(expected.rate);
+        row.correlation = Some(rho);
         row.p = Some((tail.above + part * tail.at).min(1.0));
         row.testable =
             part * tail::all_failing(counts.attempts, expected.rate, rho) <= options.alpha;

@@ -63,6 +63,7 @@ const ON_SCREEN: [(&str, &[&str], usize); 11] = [
             "expected_rate",
             "odds_ratio",
             "q",
+            "reason",
         ],
         8,
     ),

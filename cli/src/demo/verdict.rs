@@ -139,7 +139,7 @@ fn terminals(planted: &[String]) -> String {
         "select found_right >= {MOST} * {} as found, cast(found_right as text) || ' of {} flagged, and ' \
          || cast(others as text) || ' others' as how \
          from (select count(*) filter (where {right}) as found_right, count(*) filter (where not {right}) as others \
-         from terminal_flags where flagged)",
+         from terminal_flags where flagged or signal_flagged)",
         planted.len(),
         planted.len()
     )

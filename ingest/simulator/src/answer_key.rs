@@ -34,6 +34,10 @@ pub struct AnswerKey {
     pub declined_by_cause: BTreeMap<String, u64>,
     /// Attempts over each carrier, by PLMN, while nothing planted was active at the terminal.
     pub unplanted: BTreeMap<String, Tally>,
+    /// Out-of-range failures expected of those attempts by the radio alone. More come true: who tries again
+    /// in an absence of service fails again.
+    #[serde(default)]
+    pub unplanted_expected_failures: f64,
     /// What each device model shows above a calibrated meter, dB, the steps of its indices included.
     #[serde(default)]
     pub model_bias_db: BTreeMap<String, f64>,

@@ -254,6 +254,7 @@ fn answer_key(
         out_of_range_by_cause: by_cause(&context.out_of_range_by_cause),
         declined_by_cause: by_cause(&context.declined_by_cause),
         unplanted: carriers.zip(context.unplanted).collect(),
+        unplanted_expected_failures: context.unplanted_expected_failures,
         model_bias_db: MODELS
             .iter()
             .map(|model| (model.name.to_owned(), model.shown_bias_db()))

@@ -42,6 +42,8 @@ pub struct Context<'a> {
     pub tallies: Vec<Tally>,
     /// One for each carrier, while nothing planted holds.
     pub unplanted: Vec<Tally>,
+    /// Failures that the radio alone makes expect of them.
+    pub unplanted_expected_failures: f64,
     /// What terminals with a fault would have failed without it, by their number.
     pub sound: BTreeMap<u32, Sound>,
     pub out_of_range_by_cause: [u64; CAUSES],
@@ -67,6 +69,7 @@ impl<'a> Context<'a> {
             counts: Counts::default(),
             tallies: vec![Tally::default(); world.plants.len()],
             unplanted: vec![Tally::default(); world.carriers.len()],
+            unplanted_expected_failures: 0.0,
             sound: BTreeMap::new(),
             out_of_range_by_cause: [0; CAUSES],
             declined_by_cause: [0; CAUSES],

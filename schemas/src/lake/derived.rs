@@ -275,6 +275,7 @@ pub(super) fn terminal_flags() -> Fields {
         count("attempts"),
         count("failures"),
         measure("expected_rate"),
+        measure("correlation"),
         measure("probability"),
         measure("odds_ratio"),
         measure("p"),

@@ -42,6 +42,8 @@ pub(super) struct Seat {
     pub(super) failures: u32,
     pub(super) readings: u32,
     pub(super) weak_readings: u32,
+    /// Steps of 10 dB that each reading lies below -80 dBm, added up.
+    pub(super) strength_steps: u32,
     pub(super) daypart_attempts: [u32; 4],
     pub(super) daypart_failures: [u32; 4],
 }
@@ -79,7 +81,7 @@ impl Counted {
         let (firmware, rats) = (text("firmware")?, text("rat")?);
         let (attempts, outage_failures) = (count("attempts")?, count("outage_failures")?);
         let (failures, readings) = (count("radio_failures")?, count("readings")?);
-        let weak_readings = count("weak_readings")?;
+        let (weak_readings, strength_steps) = (count("weak_readings")?, count("strength_steps")?);
         let mut by_daypart = Vec::with_capacity(8);
         for what in ["attempts", "radio_failures"] {
             for daypart in ["night", "morning", "afternoon", "evening"] {
@@ -116,6 +118,7 @@ impl Counted {
                 (&mut seat.failures, failures[row]),
                 (&mut seat.readings, readings[row]),
                 (&mut seat.weak_readings, weak_readings[row]),
+                (&mut seat.strength_steps, strength_steps[row]),
             ] {
                 add_to(sum, more);
             }
@@ -162,6 +165,7 @@ impl Counted {
             failures: 0,
             readings: 0,
             weak_readings: 0,
+            strength_steps: 0,
             daypart_attempts: [0; 4],
             daypart_failures: [0; 4],
         });

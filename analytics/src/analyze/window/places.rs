@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use h3o::CellIndex;
 
-use super::counted::{Counted, NONE};
+use super::counted::{Counted, NONE, Seat};
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
 
@@ -25,6 +25,8 @@ pub(super) struct Place<'c> {
     pub(super) failures: u32,
     pub(super) readings: u32,
     pub(super) weak_readings: u32,
+    /// Class of radio technology and strength.
+    pub(super) signal: u32,
     pub(super) days: u32,
     pub(super) daypart_attempts: [u32; 4],
     pub(super) daypart_failures: [u32; 4],
@@ -59,6 +61,7 @@ impl<'c> Places<'c> {
                 failures: seat.failures,
                 readings: seat.readings,
                 weak_readings: seat.weak_readings,
+                signal: signal_class(seat),
                 days: seat.days,
                 daypart_attempts: std::array::from_fn(|part| {
                     seat.daypart_attempts[part].max(seat.daypart_failures[part])
@@ -72,6 +75,26 @@ impl<'c> Places<'c> {
         places.sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
         Self(places)
     }
+}
+
+/// Mean strength that ends each class, in steps of 10 dB below -80 dBm.
+///
+/// From where failures begin to depend on strength they are narrow.
+const CLASS_ENDS: [f64; 6] = [1.0, 2.0, 2.5, 3.0, 3.5, 4.0];
+
+/// Numbers what a seat hears: readings of one radio technology about as strong.
+///
+/// dBm of one technology are not those of another, so each has classes of its own.
+fn signal_class(seat: &Seat) -> u32 {
+    const CLASSES: u32 = CLASS_ENDS.len() as u32 + 2;
+    let class = match seat.readings {
+        0 => CLASSES - 1,
+        readings => {
+            let mean = f64::from(seat.strength_steps) / f64::from(readings);
+            CLASS_ENDS.iter().filter(|end| mean >= **end).count() as u32
+        }
+    };
+    seat.rat * CLASSES + class
 }
 
 impl<'c> Place<'c> {

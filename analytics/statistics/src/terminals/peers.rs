@@ -48,56 +48,83 @@ pub(super) struct Peers {
     terminal_of_row: Vec<u32>,
     attempts: Vec<u64>,
     failures: Vec<u64>,
-    /// Level of each row in the factors cell and model.
-    levels: [Vec<u32>; 2],
-    counts: [usize; 2],
-    grouped: [Grouped; 2],
+    /// Cell, model and, where they differ, classes of signal.
+    factors: Vec<RowLevels>,
+}
+
+/// Level of each row in a factor, and the rows of each level.
+struct RowLevels {
+    of_row: Vec<u32>,
+    count: usize,
+    grouped: Grouped,
+}
+
+impl RowLevels {
+    fn of(of_row: Vec<u32>, count: usize) -> Self {
+        let factor = Factor {
+            level_of_row: &of_row,
+            count,
+        };
+        Self {
+            grouped: Grouped::of(&factor),
+            of_row,
+            count,
+        }
+    }
+
+    fn factor(&self) -> Factor<'_> {
+        Factor {
+            level_of_row: &self.of_row,
+            count: self.count,
+        }
+    }
 }
 
 impl Peers {
     pub(super) fn of(rows: &[TerminalCounts<'_>], names: &Levels<'_>) -> Self {
         let cells = Levels::of(rows.iter().map(|row| row.cell));
         let models = Levels::of(rows.iter().map(|row| row.model));
-        let mut keyed: Vec<([u32; 3], Counts)> = rows
+        let mut classes: Vec<u32> = rows.iter().map(|row| row.signal).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let class_of = |row: &TerminalCounts<'_>| {
+            let class = classes.binary_search(&row.signal);
+            u32::try_from(class.expect("every class is among them")).expect("fewer than 2^32")
+        };
+        let mut keyed: Vec<([u32; 4], Counts)> = rows
             .iter()
             .enumerate()
             .filter(|(_, row)| row.attempts > 0)
             .map(|(at, row)| {
-                let key = [names.of_row[at], cells.of_row[at], models.of_row[at]];
-                (
-                    key,
-                    Counts {
-                        attempts: row.attempts,
-                        failures: row.failures,
-                    },
-                )
+                let names = [names.of_row[at], cells.of_row[at], models.of_row[at]];
+                let counts = Counts {
+                    attempts: row.attempts,
+                    failures: row.failures,
+                };
+                ([names[0], names[1], names[2], class_of(row)], counts)
             })
             .collect();
         keyed.par_sort_unstable_by_key(|&(key, _)| key);
-        let merged: Vec<([u32; 3], Counts)> = keyed
+        let merged: Vec<([u32; 4], Counts)> = keyed
             .chunk_by(|one, next| one.0 == next.0)
             .map(|same| (same[0].0, sum(same.iter().map(|row| row.1))))
             .collect();
+        drop(keyed);
         let column = |part: usize| merged.iter().map(|row| row.0[part]).collect::<Vec<u32>>();
-        let (levels, counts) = (
-            [column(1), column(2)],
-            [cells.names.len(), models.names.len()],
-        );
-        let group = |factor: usize| {
-            Grouped::of(&Factor {
-                level_of_row: &levels[factor],
-                count: counts[factor],
-            })
-        };
+        let mut factors = vec![
+            RowLevels::of(column(1), cells.names.len()),
+            RowLevels::of(column(2), models.names.len()),
+        ];
+        if classes.len() > 1 {
+            factors.push(RowLevels::of(column(3), classes.len()));
+        }
         let mut peers = Self {
             terminals: vec![Counts::default(); names.names.len()],
             ranges: vec![0..0; names.names.len()],
             terminal_of_row: column(0),
             attempts: merged.iter().map(|row| row.1.attempts).collect(),
             failures: merged.iter().map(|row| row.1.failures).collect(),
-            grouped: [group(0), group(1)],
-            levels,
-            counts,
+            factors,
         };
         let mut start = 0;
         for own in merged.chunk_by(|one, next| one.0[0] == next.0[0]) {
@@ -144,15 +171,12 @@ impl Peers {
         last: Option<&LogitFit>,
     ) -> LogitFit {
         let weights = self.weights(healthy, spread);
-        let factor = |at: usize| Factor {
-            level_of_row: &self.levels[at],
-            count: self.counts[at],
-        };
+        let factors: Vec<Factor<'_>> = self.factors.iter().map(RowLevels::factor).collect();
         let rows = LogitRows {
             attempts: &self.attempts,
             failures: &self.failures,
             weights: Some(&weights),
-            factors: &[factor(0), factor(1)],
+            factors: &factors,
         };
         let options = LogitOptions {
             start: last,
@@ -204,18 +228,18 @@ struct LeaveOut<'p> {
     fitted: &'p LogitFit,
     weights: Vec<f64>,
     /// Information of all rows in each level.
-    information: [Vec<f64>; 2],
+    information: Vec<Vec<f64>>,
     base_variance: f64,
 }
 
 impl<'p> LeaveOut<'p> {
     fn new(peers: &'p Peers, fitted: &'p LogitFit, weights: Vec<f64>) -> Self {
-        let information = [0, 1].map(|factor: usize| {
-            (0..peers.counts[factor])
+        let of_factor = |factor: &RowLevels| {
+            (0..factor.count)
                 .into_par_iter()
                 .with_min_len(64)
                 .map(|level| {
-                    let rows = peers.grouped[factor].rows(level).iter();
+                    let rows = factor.grouped.rows(level).iter();
                     rows.map(|&row| {
                         let row = row as usize;
                         let rate = fitted.rates[row];
@@ -224,7 +248,8 @@ impl<'p> LeaveOut<'p> {
                     .sum()
                 })
                 .collect()
-        });
+        };
+        let information = peers.factors.iter().map(of_factor).collect();
         Self {
             peers,
             fitted,
@@ -249,7 +274,7 @@ impl<'p> LeaveOut<'p> {
     /// Logit of the rate of a row's peers, and its variance, without the terminal's rows.
     fn logit(&self, row: usize, own: Range<usize>) -> (f64, f64) {
         let mut sum = (logit(self.fitted.rates[row]), self.base_variance);
-        for factor in 0..2 {
+        for factor in 0..self.peers.factors.len() {
             let (step, variance) = self.without(factor, row, own.clone());
             sum = (sum.0 + step, sum.1 + variance);
         }
@@ -258,12 +283,12 @@ impl<'p> LeaveOut<'p> {
 
     /// How far the effect of a row's level moves without the terminal's rows, and its variance then.
     fn without(&self, factor: usize, row: usize, own: Range<usize>) -> (f64, f64) {
-        let level = self.peers.levels[factor][row];
+        let level = self.peers.factors[factor].of_row[row];
         let penalty = self.fitted.factors[factor].variance.recip();
         let (mut score, mut weight) = (0.0, 0.0);
         for other in own
             .clone()
-            .filter(|&other| self.peers.levels[factor][other] == level)
+            .filter(|&other| self.peers.factors[factor].of_row[other] == level)
         {
             let (slope, information) = self.slope(other, 0.0);
             score += slope;
@@ -283,7 +308,7 @@ impl<'p> LeaveOut<'p> {
         let (mut moved, mut left) = (0.0, penalty);
         for _ in 0..STEPS {
             let (mut score, mut information) = (-penalty * (effect + moved), penalty);
-            for &row in self.peers.grouped[factor].rows(level as usize) {
+            for &row in self.peers.factors[factor].grouped.rows(level as usize) {
                 if !own.contains(&(row as usize)) {
                     let slope = self.slope(row as usize, moved);
                     score += slope.0;

@@ -105,6 +105,7 @@ impl Fleet {
                     terminal,
                     model,
                     cell,
+                    signal: 0,
                     attempts: *attempts,
                     failures: *failures,
                 },
@@ -430,6 +431,7 @@ fn bad_input_is_refused_by_name() {
         terminal: "t",
         model: "m",
         cell: "c",
+        signal: 0,
         attempts: 1,
         failures: 2,
     };

@@ -113,6 +113,7 @@ fn flags_miss_and_accuse_at_most_one_terminal_more_than_an_oracle() {
             terminal: row.text("terminal"),
             model: row.text("model"),
             cell: row.text("cell"),
+            signal: 0,
             attempts: row.count("attempts"),
             failures: row.count("failures"),
         })

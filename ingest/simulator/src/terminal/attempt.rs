@@ -105,7 +105,7 @@ impl State {
         self.counters.attempts += 1;
         let terminal = &context.world.terminals[self.index as usize];
         let fate = self.fate(context, terminal, attempt);
-        tally(context, terminal, attempt.at_ms, &fate);
+        tally(context, terminal, attempt.at_ms, &fate, self.radio_failure);
         self.expect_sound(context, terminal, attempt.at_ms);
         match fate {
             Fate::Approved => {
@@ -436,7 +436,13 @@ impl State {
 }
 
 /// Counts an attempt for every plant that reaches the terminal, or among the unplanted.
-fn tally(context: &mut Context<'_>, terminal: &Terminal, at_ms: i64, fate: &Fate) {
+fn tally(
+    context: &mut Context<'_>,
+    terminal: &Terminal,
+    at_ms: i64,
+    fate: &Fate,
+    radio_failure: f32,
+) {
     let (out_of_range, by) = match fate {
         Fate::Unanswered { plant, .. } => (1, *plant),
         Fate::Refused { plant, .. } => (0, *plant),
@@ -457,6 +463,7 @@ fn tally(context: &mut Context<'_>, terminal: &Terminal, at_ms: i64, fate: &Fate
         let tally = &mut context.unplanted[usize::from(terminal.carrier)];
         tally.attempts += 1;
         tally.out_of_range += out_of_range;
+        context.unplanted_expected_failures += f64::from(radio_failure);
     }
 }
 
