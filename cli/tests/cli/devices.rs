@@ -52,7 +52,7 @@ fn faults_are_found(seed: &str) -> Recall {
     flags.bad_antennas_are_found_and_measured(antennas);
     flags.hardly_anybody_else_is_accused(&[failing, antennas]);
     the_bad_model_is_found_and_measured(&fleet);
-    flags.recall(&fleet, failing)
+    flags.recall(&fleet, &[failing, antennas])
 }
 
 /// A terminal as `terminal_flags` has it.
@@ -82,7 +82,7 @@ fn ids(truth: &Value) -> Vec<&str> {
 impl<'a> Flags<'a> {
     fn of(fleet: &'a Fleet) -> Self {
         let rows = fleet.sql(
-            "select terminal_id, model, firmware, attempts, failures, correlation, flagged, testable, \
+            "select terminal_id, model, firmware, judged_attempts, judged_failures, correlation, flagged, testable, \
              signal_testable, signal_flagged, signal_residual_db, signal_se_db from terminal_flags",
         );
         let rows = rows.as_array().expect("a list").iter();
@@ -92,8 +92,8 @@ impl<'a> Flags<'a> {
             let count = |name: &str| row[name].as_u64().expect("a count");
             let flag = Flag {
                 device: (word("model"), word("firmware")),
-                attempts: count("attempts"),
-                failures: count("failures"),
+                attempts: count("judged_attempts"),
+                failures: count("judged_failures"),
                 correlation: row["correlation"].as_f64(),
                 flagged: yes("flagged"),
                 testable: yes("testable"),
@@ -112,32 +112,39 @@ impl<'a> Flags<'a> {
 
     /// An oracle knows what a sound terminal fails at each place and time, and tests as the analysis
     /// does. The key expects what the radio fails by itself; who tries again in an absence of service fails
-    /// again, and the attempts of terminals nothing was planted at say how much that adds. Terminals of
-    /// the bad model are left out: their peers fail more too.
-    fn recall(&self, fleet: &Fleet, failing: &Value) -> Recall {
+    /// again, and the worst days are left out: what both make of it, sound terminals say. Terminals of the
+    /// bad model are left out: their peers fail more too.
+    fn recall(&self, fleet: &Fleet, planted: &[&Value]) -> Recall {
         let key = fleet.json("answer-key.json");
-        let unplanted = key["unplanted"].as_object().expect("an object").values();
-        let failed: f64 = unplanted
-            .map(|tally| tally["out_of_range"].as_f64().expect("a count"))
-            .sum();
-        let again = failed
-            / key["unplanted_expected_failures"]
-                .as_f64()
-                .expect("a number");
         let truth = &fleet.truths("bad_model")[0]["truth"];
         let [model, firmware] =
             ["model", "firmware"].map(|name| truth[name].as_str().expect("text"));
+        let is_bad_model = |flag: &Flag| flag.device == (model.to_owned(), firmware.to_owned());
+        let ill: BTreeSet<&str> = planted.iter().flat_map(|truth| ids(truth)).collect();
+        let (mut attempts, mut failures) = (0, 0);
+        for (id, flag) in &self.by_id {
+            if flag.correlation.is_some() && !ill.contains(id.as_str()) && !is_bad_model(flag) {
+                attempts += flag.attempts;
+                failures += flag.failures;
+            }
+        }
+        let unplanted = key["unplanted"].as_object().expect("an object").values();
+        let tried: f64 = unplanted
+            .map(|tally| tally["attempts"].as_f64().expect("a count"))
+            .sum();
+        let expected = key["unplanted_expected_failures"]
+            .as_f64()
+            .expect("a number");
+        let scale = failures as f64 / attempts as f64 / (expected / tried);
+        let failing = planted[0];
         let sound = failing["sound"].as_array().expect("a list");
         let mut by_p = Vec::new();
         for (id, sound) in ids(failing).into_iter().zip(sound) {
-            let flag = self
-                .by_id
-                .get(id)
-                .filter(|flag| flag.device != (model.into(), firmware.into()));
+            let flag = self.by_id.get(id).filter(|flag| !is_bad_model(flag));
             if let Some((flag, correlation)) = flag.and_then(|flag| Some((flag, flag.correlation?)))
             {
                 let number = |name: &str| sound[name].as_f64().expect("a number");
-                let rate = again * number("expected_failures") / number("attempts");
+                let rate = scale * number("expected_failures") / number("attempts");
                 let tail = upper_tail(flag.failures, flag.attempts, rate, correlation);
                 by_p.push((tail.above + 0.5 * tail.at, flag.flagged));
             }

@@ -274,6 +274,8 @@ pub(super) fn terminal_flags() -> Fields {
         number("cell_r8", DataType::Int64, true),
         count("attempts"),
         count("failures"),
+        count("judged_attempts"),
+        count("judged_failures"),
         measure("expected_rate"),
         measure("correlation"),
         measure("probability"),

@@ -34,9 +34,12 @@ pub(super) struct Seat {
     pub(super) stratum: u32,
     /// The seat of the same terminal that was met before.
     next: u32,
-    /// Days with an attempt, and number of the last of them.
+    /// Days with an attempt.
     pub(super) days: u32,
-    last_day: Option<NaiveDate>,
+    /// The day that rows are of, and the worst of those before.
+    day: Option<NaiveDate>,
+    today: DayCounts,
+    pub(super) worst_day: DayCounts,
     pub(super) attempts: u32,
     pub(super) outage_failures: u32,
     pub(super) failures: u32,
@@ -46,6 +49,13 @@ pub(super) struct Seat {
     pub(super) strength_steps: u32,
     pub(super) daypart_attempts: [u32; 4],
     pub(super) daypart_failures: [u32; 4],
+}
+
+/// Attempts and failures of one seat on one day, outages taken out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DayCounts {
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
 }
 
 /// Every seat of the window.
@@ -108,10 +118,13 @@ impl Counted {
             if merchant != NONE {
                 seat.merchant = merchant;
             }
-            if attempts[row] > 0 && seat.last_day != Some(day) {
-                seat.last_day = Some(day);
-                seat.days += 1;
+            if seat.day != Some(day) {
+                seat.end_day();
+                seat.day = Some(day);
             }
+            let tried = attempts[row].saturating_sub(outage_failures[row]);
+            add_to(&mut seat.today.attempts, tried.max(failures[row]));
+            add_to(&mut seat.today.failures, failures[row]);
             for (sum, more) in [
                 (&mut seat.attempts, attempts[row]),
                 (&mut seat.outage_failures, outage_failures[row]),
@@ -159,7 +172,9 @@ impl Counted {
             stratum: NONE,
             next: newest,
             days: 0,
-            last_day: None,
+            day: None,
+            today: DayCounts::default(),
+            worst_day: DayCounts::default(),
             attempts: 0,
             outage_failures: 0,
             failures: 0,
@@ -172,12 +187,14 @@ impl Counted {
         self.seats.len() - 1
     }
 
-    /// Gives every seat the names that methods know its device and its cell with carrier by.
-    pub(super) fn name_devices_and_strata(&mut self) {
+    /// Ends the last day, and gives every seat the names that methods know its device and its cell with
+    /// carrier by.
+    pub(super) fn end(&mut self) {
         let texts = &mut self.texts;
         let mut devices: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
         let mut strata: HashMap<(CellIndex, u32), u32, FixedState> = HashMap::default();
         for seat in &mut self.seats {
+            seat.end_day();
             let device = devices.entry((seat.model, seat.firmware));
             seat.device = *device.or_insert_with(|| {
                 let firmware = match seat.firmware {
@@ -192,6 +209,16 @@ impl Counted {
                 let stratum = format!("{}/{}", seat.cell, texts.text(seat.plmn));
                 texts.number(&stratum)
             });
+        }
+    }
+}
+
+impl Seat {
+    fn end_day(&mut self) {
+        let today = std::mem::take(&mut self.today);
+        self.days += u32::from(today.attempts > 0);
+        if today.failures > self.worst_day.failures {
+            self.worst_day = today;
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct TerminalFlag<'c> {
     cell_r8: i64,
     attempts: u64,
     failures: u64,
+    judged_attempts: u64,
+    judged_failures: u64,
     expected_rate: Option<f64>,
     correlation: Option<f64>,
     probability: Option<f64>,
@@ -52,6 +54,9 @@ pub(super) struct TerminalFlag<'c> {
 const LONELY_WEAK_SHARE: f64 = 0.10;
 
 /// Judges every terminal by its peers, but for those where the place is known to be weak.
+///
+/// Everybody's worst day is left out: one long absence of service makes dozens of failures and no bad
+/// terminal, which fails on the other days too.
 pub(super) fn terminals<'c>(
     places: &Places<'c>,
     weak_places: &HashSet<(CellIndex, String)>,
@@ -62,14 +67,14 @@ pub(super) fn terminals<'c>(
     let counts: Vec<TerminalCounts<'_>> = places
         .0
         .iter()
-        .filter(|place| !undecidable.contains_key(place.terminal))
+        .filter(|place| !undecidable.contains(place.terminal))
         .map(|place| TerminalCounts {
             terminal: place.terminal,
             model: place.device,
             cell: place.stratum,
             signal: place.signal,
-            attempts: place.attempts.into(),
-            failures: place.failures.into(),
+            attempts: place.usual_attempts.into(),
+            failures: place.usual_failures.into(),
         })
         .collect();
     let report = judge_terminals(&counts, &TerminalsOptions::default()).map_err(|error| {
@@ -79,31 +84,32 @@ pub(super) fn terminals<'c>(
         }
     })?;
     drop(counts);
-    let mut busiest: HashMap<&str, &Place<'c>> = HashMap::new();
+    // Where each is most, with its attempts and failures everywhere.
+    let mut totals: HashMap<&str, (&Place<'c>, u64, u64)> = HashMap::new();
     for place in &places.0 {
-        let known = busiest.entry(place.terminal).or_insert(place);
-        if place.attempts > known.attempts {
-            *known = place;
+        let (busiest, attempts, failures) = totals.entry(place.terminal).or_insert((place, 0, 0));
+        *attempts += u64::from(place.attempts);
+        *failures += u64::from(place.failures);
+        if place.attempts > busiest.attempts {
+            *busiest = place;
         }
     }
     let judged = report.rows.into_iter();
-    let unjudged = undecidable
-        .iter()
-        .map(|(terminal, (attempts, failures))| TerminalRow {
-            terminal: (*terminal).to_owned(),
-            attempts: *attempts,
-            failures: *failures,
-            expected_rate: None,
-            correlation: None,
-            probability: None,
-            p: None,
-            q: None,
-            odds_ratio: None,
-            flagged: false,
-            testable: false,
-        });
+    let unjudged = undecidable.iter().map(|terminal| TerminalRow {
+        terminal: (*terminal).to_owned(),
+        attempts: 0,
+        failures: 0,
+        expected_rate: None,
+        correlation: None,
+        probability: None,
+        p: None,
+        q: None,
+        odds_ratio: None,
+        flagged: false,
+        testable: false,
+    });
     let flags = judged.chain(unjudged).map(|row| {
-        let place = busiest[row.terminal.as_str()];
+        let (place, attempts, failures) = totals[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
         let signal = signal.of_terminal(&row.terminal);
         let (reason, action) = verdict(row.flagged, signal.signal_flagged);
@@ -113,8 +119,10 @@ pub(super) fn terminals<'c>(
             firmware: place.firmware,
             carrier_plmn: place.plmn,
             cell_r8: cell_to_i64(place.cell),
-            attempts: row.attempts,
-            failures: row.failures,
+            attempts,
+            failures,
+            judged_attempts: row.attempts,
+            judged_failures: row.failures,
             expected_rate: row.expected_rate,
             correlation: row.correlation,
             probability: row.probability,
@@ -155,12 +163,11 @@ const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option
     }
 }
 
-/// Returns the terminals that cannot be told from the place they stand at, with their attempts and
-/// failures.
+/// Returns the terminals that cannot be told from the place they stand at.
 fn undecidable<'c>(
     places: &Places<'c>,
     weak_places: &HashSet<(CellIndex, String)>,
-) -> BTreeMap<&'c str, (u64, u64)> {
+) -> BTreeSet<&'c str> {
     // Who stands in each stratum, as far as one from several must be told.
     let mut alone: HashMap<&str, Option<&str>> = HashMap::new();
     for place in &places.0 {
@@ -175,15 +182,7 @@ fn undecidable<'c>(
             || is_lonely && place.readings > 0 && is_weak
     };
     let found = places.0.iter().filter(is_undecidable);
-    let mut sums: BTreeMap<&str, (u64, u64)> =
-        found.map(|place| (place.terminal, (0, 0))).collect();
-    for place in &places.0 {
-        if let Some((attempts, failures)) = sums.get_mut(place.terminal) {
-            *attempts += u64::from(place.attempts);
-            *failures += u64::from(place.failures);
-        }
-    }
-    sums
+    found.map(|place| place.terminal).collect()
 }
 
 /// Returns the terminals that were flagged.

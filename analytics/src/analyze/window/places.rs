@@ -3,9 +3,12 @@
 use chrono::NaiveDate;
 use h3o::CellIndex;
 
-use super::counted::{Counted, NONE, Seat};
+use super::counted::{Counted, DayCounts, NONE, Seat};
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
+
+/// From so many days on the worst one is left out where a terminal is judged.
+const ENOUGH_DAYS: u32 = 4;
 
 /// One terminal at one cell over one carrier and RAT.
 #[derive(Debug, Clone)]
@@ -23,6 +26,9 @@ pub(super) struct Place<'c> {
     pub(super) stratum: &'c str,
     pub(super) attempts: u32,
     pub(super) failures: u32,
+    /// The same without the day that has most failures.
+    pub(super) usual_attempts: u32,
+    pub(super) usual_failures: u32,
     pub(super) readings: u32,
     pub(super) weak_readings: u32,
     /// Class of radio technology and strength.
@@ -46,6 +52,13 @@ impl<'c> Places<'c> {
             let is_known = |number: &u32| *number != NONE;
             // An attempt whose heartbeat was lost is still one when it failed.
             let attempts = seat.attempts.saturating_sub(seat.outage_failures);
+            let attempts = attempts.max(seat.failures);
+            let worst = match seat.days {
+                0..ENOUGH_DAYS => DayCounts::default(),
+                _ => seat.worst_day,
+            };
+            let usual_failures = seat.failures.saturating_sub(worst.failures);
+            let usual_attempts = attempts.saturating_sub(worst.attempts);
             let place = Place {
                 cell: seat.cell,
                 plmn: text(seat.plmn),
@@ -57,8 +70,10 @@ impl<'c> Places<'c> {
                 device: text(seat.device),
                 rat: text(seat.rat),
                 stratum: text(seat.stratum),
-                attempts: attempts.max(seat.failures),
+                attempts,
                 failures: seat.failures,
+                usual_attempts: usual_attempts.max(usual_failures),
+                usual_failures,
                 readings: seat.readings,
                 weak_readings: seat.weak_readings,
                 signal: signal_class(seat),
@@ -121,6 +136,6 @@ pub(super) async fn read(
     for day in from.iter_days().take_while(|day| *day <= to) {
         counted.take(lake, day).await?;
     }
-    counted.name_devices_and_strata();
+    counted.end();
     Ok(counted)
 }
