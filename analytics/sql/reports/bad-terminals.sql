@@ -11,7 +11,9 @@
 -- column carrier_plmn [none]: the carrier it uses most
 -- column attempts [count]: sale attempts of the window
 -- column failures [count]: out-of-range failures among them
--- column expected_rate [share]: what its peers fail
+-- column judged_attempts [count]: attempts without its worst day, where it has four days
+-- column judged_failures [count]: failures among those
+-- column expected_rate [share]: what its peers fail, their worst days left out too
 -- column odds_ratio [ratio]: its odds of failing to theirs, shrunk
 -- column probability [probability]: that the odds ratio is above 2
 -- column q [probability]: false discovery rate at which its failures flag it
@@ -31,7 +33,8 @@ with ranked as (
 )
 
 select
-    rank, terminal_id, merchant_id, model, firmware, carrier_plmn, attempts, failures, expected_rate,
+    rank, terminal_id, merchant_id, model, firmware, carrier_plmn, attempts, failures,
+    judged_attempts, judged_failures, expected_rate,
     odds_ratio, probability, q, signal_residual_db, signal_q, reason, failures_avoidable, action
 from ranked
 where rank <= $top

@@ -90,14 +90,22 @@ const FILE_ROWS: usize = 512 * 1024;
 /// Turns rows that serialise to the columns of a table into batches, one a file.
 pub(super) fn rows_to_batches<T: serde::Serialize>(
     table: Table,
-    rows: &[T],
+    rows: impl Iterator<Item = T>,
 ) -> Result<Vec<RecordBatch>, AnalyzeError> {
-    let files = rows.chunks(FILE_ROWS).map(|rows| {
-        let parts = rows.chunks(ROWS_AT_ONCE);
-        let parts: Vec<RecordBatch> = parts
-            .map(|rows| rows_to_batch(table, rows))
-            .collect::<Result<_, _>>()?;
-        Ok(concat_batches(&table.schema(), &parts)?)
-    });
-    files.collect()
+    let mut rows = rows.fuse();
+    let mut files = Vec::new();
+    loop {
+        let mut parts = Vec::new();
+        while parts.len() < FILE_ROWS / ROWS_AT_ONCE {
+            let some: Vec<T> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            parts.push(rows_to_batch(table, &some)?);
+        }
+        if parts.is_empty() {
+            return Ok(files);
+        }
+        files.push(concat_batches(&table.schema(), &parts)?);
+    }
 }

@@ -86,11 +86,15 @@ pub(super) async fn publish(
         let places = Places::of(&counted);
         let weak_places = zones::weak_places(&places)?;
         let terminals = devices::terminals(&places, &weak_places, &signal, &of_window)?;
-        let flagged = devices::flagged(&terminals);
-        let terminals = rows_to_batches(Table::TerminalFlags, &terminals)?;
-        let models = devices::models(&places, &flagged, &weak_places, &signal, &of_window)?;
-        let zones = zones::find(&places, &flagged, &known, &of_window, to)?;
-        Ok((terminals, models, zones))
+        let models = devices::models(
+            &places,
+            &terminals.flagged,
+            &weak_places,
+            &signal,
+            &of_window,
+        )?;
+        let zones = zones::find(&places, &terminals.flagged, &known, &of_window, to)?;
+        Ok((terminals.flags, models, zones))
     })
     .await
     .expect("the statistics do not panic")?;
@@ -130,7 +134,8 @@ struct Publication {
 
 impl Publication {
     async fn replace<T: Serialize>(&self, table: Table, rows: &[T]) -> Result<(), AnalyzeError> {
-        self.replace_by(table, rows_to_batches(table, rows)?).await
+        self.replace_by(table, rows_to_batches(table, rows.iter())?)
+            .await
     }
 
     async fn replace_by(&self, table: Table, files: Vec<RecordBatch>) -> Result<(), AnalyzeError> {

@@ -390,11 +390,11 @@ pub enum ZonesError {
 /// # Errors
 /// When counts are no shares, resolutions differ, or an option is out of range.
 pub fn find_zones(
-    rows: &[PlaceCounts<'_>],
+    rows: Vec<PlaceCounts<'_>>,
     flagged: &[&str],
     options: &ZoneOptions,
 ) -> Result<ZonesReport, ZonesError> {
-    fleet::check(rows, options)?;
+    fleet::check(&rows, options)?;
     let fleet = fleet::Fleet::of(rows, flagged);
     let ground = layer::Ground::of(&fleet, options);
     let together = ground.together(&fleet, options);

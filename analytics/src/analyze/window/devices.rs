@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use h3o::CellIndex;
+use arrow::array::RecordBatch;
+use schemas::Table;
 use schemas::lake::cell_to_i64;
 use serde::Serialize;
 use statistics::models::{self, ModelCounts, ModelsOptions, compare_models_by_terminal};
@@ -11,7 +12,9 @@ use statistics::terminals::{TerminalCounts, TerminalRow, TerminalsOptions, judge
 use super::Origin;
 use super::places::{Place, Places};
 use super::signal::{ModelColumns, Signal, TerminalColumns};
+use super::zones::WeakPlaces;
 use crate::analyze::AnalyzeError;
+use crate::analyze::publish::rows_to_batches;
 
 /// Lowest odds ratio, at the lower end of its interval, that condemns a model: less is not worth a
 /// release.
@@ -21,7 +24,7 @@ const MODEL_Q: f64 = 0.05;
 
 /// A row of `terminal_flags`.
 #[derive(Debug, Serialize)]
-pub(super) struct TerminalFlag<'c> {
+struct TerminalFlag<'c> {
     terminal_id: &'c str,
     merchant_id: &'c str,
     model: &'c str,
@@ -49,6 +52,14 @@ pub(super) struct TerminalFlag<'c> {
     origin: Origin,
 }
 
+/// What was found of all terminals.
+pub(super) struct Terminals {
+    /// The rows of `terminal_flags`.
+    pub(super) flags: Vec<RecordBatch>,
+    /// Those that fail too much.
+    pub(super) flagged: BTreeSet<String>,
+}
+
 /// Share of weak readings from which a terminal without a peer in its cell is not judged: its place
 /// may be as weak as its antenna.
 const LONELY_WEAK_SHARE: f64 = 0.10;
@@ -57,12 +68,12 @@ const LONELY_WEAK_SHARE: f64 = 0.10;
 ///
 /// Everybody's worst day is left out: one long absence of service makes dozens of failures and no bad
 /// terminal, which fails on the other days too.
-pub(super) fn terminals<'c>(
-    places: &Places<'c>,
-    weak_places: &HashSet<(CellIndex, String)>,
+pub(super) fn terminals(
+    places: &Places<'_>,
+    weak_places: &WeakPlaces,
     signal: &Signal,
     origin: &Origin,
-) -> Result<Vec<TerminalFlag<'c>>, AnalyzeError> {
+) -> Result<Terminals, AnalyzeError> {
     let undecidable = undecidable(places, weak_places);
     let counts: Vec<TerminalCounts<'_>> = places
         .0
@@ -85,7 +96,7 @@ pub(super) fn terminals<'c>(
     })?;
     drop(counts);
     // Where each is most, with its attempts and failures everywhere.
-    let mut totals: HashMap<&str, (&Place<'c>, u64, u64)> = HashMap::new();
+    let mut totals: HashMap<&str, (&Place<'_>, u64, u64)> = HashMap::new();
     for place in &places.0 {
         let (busiest, attempts, failures) = totals.entry(place.terminal).or_insert((place, 0, 0));
         *attempts += u64::from(place.attempts);
@@ -141,7 +152,15 @@ pub(super) fn terminals<'c>(
             origin: origin.clone(),
         }
     });
-    Ok(flags.collect())
+    let mut flagged = BTreeSet::new();
+    let flags = flags.inspect(|flag| {
+        if flag.flagged {
+            flagged.insert(flag.terminal_id.to_owned());
+        }
+    });
+    // Millions of rows: none is kept longer than it takes to become columns.
+    let flags = rows_to_batches(Table::TerminalFlags, flags)?;
+    Ok(Terminals { flags, flagged })
 }
 
 /// Returns why a terminal is bad, and what to do about it.
@@ -164,10 +183,7 @@ const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option
 }
 
 /// Returns the terminals that cannot be told from the place they stand at.
-fn undecidable<'c>(
-    places: &Places<'c>,
-    weak_places: &HashSet<(CellIndex, String)>,
-) -> BTreeSet<&'c str> {
+fn undecidable<'c>(places: &Places<'c>, weak_places: &WeakPlaces) -> BTreeSet<&'c str> {
     // Who stands in each stratum, as far as one from several must be told.
     let mut alone: HashMap<&str, Option<&str>> = HashMap::new();
     for place in &places.0 {
@@ -178,17 +194,10 @@ fn undecidable<'c>(
         let is_lonely = alone[place.stratum].is_some();
         let is_weak =
             f64::from(place.weak_readings) >= f64::from(place.readings) * LONELY_WEAK_SHARE;
-        weak_places.contains(&(place.cell, place.plmn.to_owned()))
-            || is_lonely && place.readings > 0 && is_weak
+        weak_places.has(place.cell, place.plmn) || is_lonely && place.readings > 0 && is_weak
     };
     let found = places.0.iter().filter(is_undecidable);
     found.map(|place| place.terminal).collect()
-}
-
-/// Returns the terminals that were flagged.
-pub(super) fn flagged(flags: &[TerminalFlag<'_>]) -> BTreeSet<String> {
-    let flagged = flags.iter().filter(|flag| flag.flagged);
-    flagged.map(|flag| flag.terminal_id.to_owned()).collect()
 }
 
 /// A row of `device_models`.
@@ -231,7 +240,7 @@ pub(super) struct DeviceModel {
 pub(super) fn models(
     places: &Places<'_>,
     flagged_terminals: &BTreeSet<String>,
-    weak_places: &HashSet<(CellIndex, String)>,
+    weak_places: &WeakPlaces,
     signal: &Signal,
     origin: &Origin,
 ) -> Result<Vec<DeviceModel>, AnalyzeError> {
@@ -239,7 +248,7 @@ pub(super) fn models(
         .0
         .iter()
         .filter(|place| !flagged_terminals.contains(place.terminal))
-        .filter(|place| !weak_places.contains(&(place.cell, place.plmn.to_owned())))
+        .filter(|place| !weak_places.has(place.cell, place.plmn))
         .collect();
     let mut condemned: Vec<DeviceModel> = Vec::new();
     loop {

@@ -1,6 +1,6 @@
 //! Cells and zones of the window, under the names they had before.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
@@ -152,12 +152,20 @@ const POCKET_TERMINALS: usize = 3;
 const POCKET_WORST_SHARE: f64 = 0.5;
 const POCKET_WEAK_SHARE: f64 = 0.10;
 
+/// Cells where the place explains failures, by carrier.
+#[derive(Debug, Default)]
+pub(super) struct WeakPlaces(HashMap<CellIndex, BTreeSet<String>>);
+
+impl WeakPlaces {
+    pub(super) fn has(&self, cell: CellIndex, plmn: &str) -> bool {
+        self.0.get(&cell).is_some_and(|plmns| plmns.contains(plmn))
+    }
+}
+
 /// Returns cells and carriers where the place explains failures, those next to them included.
 ///
 /// A terminal there cannot be told from its place, whatever its peers in the very cell do.
-pub(super) fn weak_places(
-    places: &Places<'_>,
-) -> Result<HashSet<(CellIndex, String)>, AnalyzeError> {
+pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeError> {
     let report = search(places, &BTreeSet::new())?;
     let pockets = report.refused.iter().map(|refused| &refused.zone);
     let pockets = pockets.filter(|zone| {
@@ -167,14 +175,16 @@ pub(super) fn weak_places(
                 .weak_share
                 .is_some_and(|share| share >= POCKET_WEAK_SHARE)
     });
-    let mut explained = HashSet::new();
+    let mut explained = WeakPlaces::default();
     for zone in report.zones.iter().chain(pockets) {
         for plmn in &zone.plmns {
             let near = zone
                 .cells
                 .iter()
                 .flat_map(|cell| cell.grid_disk::<Vec<_>>(1));
-            explained.extend(near.map(|cell| (cell, plmn.clone())));
+            for cell in near {
+                explained.0.entry(cell).or_default().insert(plmn.clone());
+            }
         }
     }
     Ok(explained)
@@ -201,7 +211,7 @@ fn search(places: &Places<'_>, flagged: &BTreeSet<String>) -> Result<ZonesReport
         })
         .collect();
     let flagged: Vec<&str> = flagged.iter().map(String::as_str).collect();
-    find_zones(&counts, &flagged, &ZoneOptions::default()).map_err(|error| AnalyzeError::Method {
+    find_zones(counts, &flagged, &ZoneOptions::default()).map_err(|error| AnalyzeError::Method {
         method: "the search for zones",
         reason: error.to_string(),
     })

@@ -14,7 +14,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Failure rate of each row without the effect of its cell; `None` when no attempt failed or all did.
 /// Rates are right up to a factor for each carrier, which is scaled by its ordinary cells.
 pub(super) fn rates_without_place(
-    rows: &[&PlaceCounts<'_>],
+    rows: &[PlaceCounts<'_>],
     plmns: &Levels<'_>,
 ) -> Option<Vec<f64>> {
     let attempts: Vec<u64> = rows.iter().map(|row| row.attempts).collect();
@@ -72,20 +72,20 @@ impl Numbered {
 
 /// Numbers runs of equal keys of rows that are sorted by the key.
 fn numbered<'a, K: PartialEq>(
-    rows: &[&PlaceCounts<'a>],
+    rows: &[PlaceCounts<'a>],
     key: impl Fn(&PlaceCounts<'a>) -> K,
 ) -> Numbered {
     let mut of_row = Vec::with_capacity(rows.len());
     let mut level = 0;
     for (at, row) in rows.iter().enumerate() {
-        level += u32::from(at > 0 && key(row) != key(rows[at - 1]));
+        level += u32::from(at > 0 && key(row) != key(&rows[at - 1]));
         of_row.push(level);
     }
     let count = rows.first().map_or(0, |_| level as usize + 1);
     Numbered { of_row, count }
 }
 
-fn by_rat(rows: &[&PlaceCounts<'_>], plmns: &Levels<'_>) -> Numbered {
+fn by_rat(rows: &[PlaceCounts<'_>], plmns: &Levels<'_>) -> Numbered {
     let rats = Levels::of(rows.iter().map(|row| row.rat));
     let width = u32::try_from(rats.names.len()).expect("a handful of technologies");
     let of_row = plmns.of_row.iter().zip(&rats.of_row);

@@ -62,13 +62,11 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn of(rows: &[PlaceCounts<'a>], flagged: &[&str]) -> Self {
+    /// Takes the rows, of which it keeps nothing: there may be millions.
+    pub(super) fn of(mut rows: Vec<PlaceCounts<'a>>, flagged: &[&str]) -> Self {
         let flagged: HashSet<&str> = flagged.iter().copied().collect();
-        let mut rows: Vec<&PlaceCounts<'a>> = rows
-            .iter()
-            .filter(|row| !flagged.contains(row.terminal))
-            .collect();
-        rows.sort_unstable_by_key(|row| sort_key(row));
+        rows.retain(|row| !flagged.contains(row.terminal));
+        rows.sort_unstable_by_key(sort_key);
         let plmns = Levels::of(rows.iter().map(|row| row.plmn));
         let terminals = Levels::of(rows.iter().map(|row| row.terminal));
         let merchants = Levels::of(rows.iter().map(|row| row.merchant));
@@ -80,7 +78,7 @@ impl<'a> Fleet<'a> {
                 terminal: terminals.of_row[at],
                 merchant: merchants.of_row[at],
                 days: rows[at].days,
-                sums: sums(rows[at], rates.as_ref().map_or(0.0, |rates| rates[at])),
+                sums: sums(&rows[at], rates.as_ref().map_or(0.0, |rates| rates[at])),
             })
             .collect();
         seats.sort_by_key(Seat::key);

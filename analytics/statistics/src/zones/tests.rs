@@ -10,7 +10,7 @@ const ONE: &[usize] = &[0];
 const ALL: &[usize] = &[0, 1, 2];
 
 fn found(fleet: &[Made]) -> ZonesReport {
-    find_zones(&rows(fleet), &[], &ZoneOptions::default()).expect("valid rows")
+    find_zones(rows(fleet), &[], &ZoneOptions::default()).expect("valid rows")
 }
 
 fn circle(carriers: &'static [usize], east_km: f64, rate: f64) -> Circle {
@@ -156,7 +156,7 @@ fn a_bad_terminal_in_an_ordinary_street_is_no_zone() {
         let report = found(&fleet);
         assert_eq!(report.zones, [], "seed {seed}");
         let flagged = [fleet[17].terminal.as_str()];
-        let without = find_zones(&rows(&fleet), &flagged, &ZoneOptions::default()).expect("valid");
+        let without = find_zones(rows(&fleet), &flagged, &ZoneOptions::default()).expect("valid");
         let cell = without.cells.iter().find(|row| row.cell == place);
         assert_ne!(cell.expect("the street").class, CellClass::High);
     }
@@ -285,7 +285,7 @@ fn impossible_input_is_refused_and_empty_input_has_no_zones() {
     let with = |change: fn(&mut PlaceCounts<'_>)| {
         let mut bad = good.clone();
         change(&mut bad[3]);
-        find_zones(&bad, &[], &ZoneOptions::default())
+        find_zones(bad, &[], &ZoneOptions::default())
     };
     let failures = with(|row| row.failures = row.attempts + 1);
     assert!(matches!(failures, Err(ZonesError::PartAboveWhole { .. })));
@@ -296,17 +296,17 @@ fn impossible_input_is_refused_and_empty_input_has_no_zones() {
         ..ZoneOptions::default()
     };
     assert!(matches!(
-        find_zones(&good, &[], &options),
+        find_zones(good.clone(), &[], &options),
         Err(ZonesError::Option { .. })
     ));
 
-    let none = find_zones(&[], &[], &ZoneOptions::default()).expect("nothing");
+    let none = find_zones(Vec::new(), &[], &ZoneOptions::default()).expect("nothing");
     assert!(none.cells.is_empty() && none.zones.is_empty());
     let mut calm = good.clone();
     for row in &mut calm {
         (row.failures, row.daypart_failures) = (0, [0; 4]);
     }
-    let calm = find_zones(&calm, &[], &ZoneOptions::default()).expect("no failures");
+    let calm = find_zones(calm, &[], &ZoneOptions::default()).expect("no failures");
     assert!(calm.zones.is_empty());
     assert!(
         calm.cells
@@ -322,7 +322,7 @@ proptest! {
     fn order_and_empty_rows_change_nothing(seed in 0_u64..1000, shift in 1_usize..1000) {
         let (_, fleet) = planted(seed, vec![circle(ONE, -30.0, 0.30)]);
         let mut rows = rows(&fleet);
-        let plain = find_zones(&rows, &[], &ZoneOptions::default()).expect("valid");
+        let plain = find_zones(rows.clone(), &[], &ZoneOptions::default()).expect("valid");
         rows.rotate_left(shift);
         rows[shift..].reverse();
         rows.push(PlaceCounts {
@@ -335,7 +335,7 @@ proptest! {
             daypart_attempts: [0; 4],
             ..rows[0]
         });
-        let turned = find_zones(&rows, &[], &ZoneOptions::default()).expect("valid");
+        let turned = find_zones(rows.clone(), &[], &ZoneOptions::default()).expect("valid");
         prop_assert_eq!(&plain, &turned);
     }
 }
