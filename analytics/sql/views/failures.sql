@@ -111,15 +111,27 @@ ruled as (
             when response_code in ('31', '92') and closed_region_code is not null then 'region_not_open'
             else 'response_code'
         end as cause_rule
-    from placed
-    left join in_outage on event_id = outage_event_id
-    left join fixed_lines on terminal_id = fixed_terminal_id and event_date = fixed_date
-    left join bad_terminals on terminal_id = bad_terminal_id
-    left join bad_models on model = bad_model and (firmware is not distinct from bad_firmware)
-    left join zone_cells on h3_cell_to_parent(place_r9, 8) = zone_cell_r8 and carrier_plmn = zone_plmn
-    left join lake.merchants as shops on placed.merchant_id = shops.merchant_id
-    left join closed_regions
-        on placed.acquirer_id = closed_acquirer_id and shops.region_code = closed_region_code
+    -- Outer to the right: what is looked up is held in memory, and failures pass by.
+    from closed_regions
+    right join (
+        lake.merchants as shops
+        right join (
+            zone_cells
+            right join (
+                bad_models
+                right join (
+                    bad_terminals
+                    right join (
+                        fixed_lines
+                        right join (
+                            in_outage
+                            right join placed on outage_event_id = event_id
+                        ) on fixed_terminal_id = terminal_id and fixed_date = event_date
+                    ) on bad_terminal_id = terminal_id
+                ) on bad_model = model and (firmware is not distinct from bad_firmware)
+            ) on zone_cell_r8 = h3_cell_to_parent(place_r9, 8) and zone_plmn = carrier_plmn
+        ) on shops.merchant_id = placed.merchant_id
+    ) on closed_acquirer_id = placed.acquirer_id and closed_region_code = shops.region_code
 )
 
 select

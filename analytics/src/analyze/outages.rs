@@ -98,7 +98,9 @@ pub(super) async fn publish(
         .await?
         .replace(
             &wanted,
-            rows_to_batches(Table::Outages, rows.iter())?.into_iter().map(Ok),
+            rows_to_batches(Table::Outages, rows.iter())?
+                .into_iter()
+                .map(Ok),
             (
                 &format!("analyze/{first}"),
                 i64::try_from(made_from).unwrap_or(i64::MAX),

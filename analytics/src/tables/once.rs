@@ -24,7 +24,10 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, Statistics,
+    StatisticsArgs,
+};
 use foldhash::fast::FixedState;
 use futures::{Stream, StreamExt};
 
@@ -201,6 +204,22 @@ impl ExecutionPlan for OnceExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    /// About those of the input, for copies are few. Without them a join would hold the events in
+    /// memory, and let what they are looked up in pass by.
+    fn statistics_from_inputs(
+        &self,
+        input: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let columns: Vec<usize> = (0..self.wanted).collect();
+        let of_input = input[0].as_ref().clone().to_inexact();
+        Ok(Arc::new(of_input.project(Some(&columns))))
     }
 }
 

@@ -77,15 +77,19 @@ impl Fleet {
 
 #[test]
 fn what_is_planted_is_found_and_what_is_not_planted_is_not() {
+    let (mut right, mut accused) = (0.0, 0.0);
     for seed in SEEDS {
         let fleet = Fleet::simulated(seed);
         a_query_counts_what_the_roll_up_counted(&fleet);
         everything_planted_is_found(&fleet);
         zones_hold_what_was_planted_and_little_else(&fleet);
         outages_begin_and_end_when_they_did(&fleet);
-        few_sound_terminals_are_accused(&fleet);
+        let of_fleet = terminals_accused(&fleet);
+        (right, accused) = (right + of_fleet.0, accused + of_fleet.1);
         causes_are_right(&fleet);
     }
+    // A fleet has six bad terminals: only of the fleets together is a share worth its name.
+    assert!(right >= 0.9 * accused, "{right} of {accused} rightly");
 }
 
 fn a_query_counts_what_the_roll_up_counted(fleet: &Fleet) {
@@ -186,18 +190,21 @@ fn outages_begin_and_end_when_they_did(fleet: &Fleet) {
     );
 }
 
-fn few_sound_terminals_are_accused(fleet: &Fleet) {
+/// Returns how many terminals are accused rightly, and how many there are.
+fn terminals_accused(fleet: &Fleet) -> (f64, f64) {
     let planted = &fleet.truths("bad_terminals")[0]["truth"]["terminal_ids"];
     let ids = planted.as_array().expect("a list").iter();
     let ids: Vec<String> = ids
         .map(|id| format!("'{}'", id.as_str().expect("text")))
         .collect();
     let right = fleet.number(&format!(
-        "select cast(count(*) filter (where terminal_id in ({})) as double) / count(*) as n \
-         from terminal_flags where flagged",
+        "select count(*) filter (where terminal_id in ({})) as n from terminal_flags where flagged",
         ids.join(", ")
     ));
-    assert!(right >= 0.9, "seed {}: precision {right}", fleet.seed);
+    let found = right / ids.len() as f64;
+    assert!(found >= 0.8, "seed {}: {found} found", fleet.seed);
+    let all = fleet.number("select count(*) as n from terminal_flags where flagged");
+    (right, all)
 }
 
 /// Class by class against the true cause of every decline.

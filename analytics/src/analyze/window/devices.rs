@@ -74,7 +74,8 @@ pub(super) fn terminals(
     signal: &Signal,
     origin: &Origin,
 ) -> Result<Terminals, AnalyzeError> {
-    let undecidable = undecidable(places, weak_places);
+    let alone = alone(places);
+    let undecidable = undecidable(places, &alone, weak_places);
     let counts: Vec<TerminalCounts<'_>> = places
         .0
         .iter()
@@ -123,7 +124,10 @@ pub(super) fn terminals(
         let (place, attempts, failures) = totals[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
         let signal = signal.of_terminal(&row.terminal);
-        let (reason, action) = verdict(row.flagged, signal.signal_flagged);
+        let (reason, action) = match verdict(row.flagged, signal.signal_flagged) {
+            (reason, Some(FAILS)) if alone[place.stratum] => (reason, Some(FAILS_ALONE)),
+            verdict => verdict,
+        };
         TerminalFlag {
             merchant_id: place.merchant,
             model: place.model,
@@ -163,6 +167,12 @@ pub(super) fn terminals(
     Ok(Terminals { flags, flagged })
 }
 
+/// What to do about a terminal that fails where others do not.
+const FAILS: &str = "check SIM and antenna on the spot, else replace: peers beside it do not fail";
+/// The same where no other one uses the carrier in the cell.
+const FAILS_ALONE: &str =
+    "try another terminal there, then replace: with so good a signal peers elsewhere do not fail";
+
 /// Returns why a terminal is bad, and what to do about it.
 const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option<&'static str>) {
     match (fails, hears_less) {
@@ -170,10 +180,7 @@ const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option
             Some("failures and antenna"),
             Some("replace the antenna, else the terminal: it hears less than its peers, and fails"),
         ),
-        (true, false) => (
-            Some("failures"),
-            Some("check SIM and antenna on the spot, else replace: peers beside it do not fail"),
-        ),
+        (true, false) => (Some("failures"), Some(FAILS)),
         (false, true) => (
             Some("antenna"),
             Some("check the antenna: peers beside it hear the same radio cells better"),
@@ -182,16 +189,27 @@ const fn verdict(fails: bool, hears_less: bool) -> (Option<&'static str>, Option
     }
 }
 
-/// Returns the terminals that cannot be told from the place they stand at.
-fn undecidable<'c>(places: &Places<'c>, weak_places: &WeakPlaces) -> BTreeSet<&'c str> {
-    // Who stands in each stratum, as far as one from several must be told.
-    let mut alone: HashMap<&str, Option<&str>> = HashMap::new();
+/// Tells of each cell and carrier whether one terminal stands there alone.
+fn alone<'c>(places: &Places<'c>) -> HashMap<&'c str, bool> {
+    let mut first: HashMap<&str, (&str, bool)> = HashMap::new();
     for place in &places.0 {
-        let one = alone.entry(place.stratum).or_insert(Some(place.terminal));
-        *one = one.filter(|one| *one == place.terminal);
+        let (terminal, is_alone) = first.entry(place.stratum).or_insert((place.terminal, true));
+        *is_alone &= *terminal == place.terminal;
     }
+    let strata = first.into_iter();
+    strata
+        .map(|(stratum, (_, is_alone))| (stratum, is_alone))
+        .collect()
+}
+
+/// Returns the terminals that cannot be told from the place they stand at.
+fn undecidable<'c>(
+    places: &Places<'c>,
+    alone: &HashMap<&str, bool>,
+    weak_places: &WeakPlaces,
+) -> BTreeSet<&'c str> {
     let is_undecidable = |place: &&Place<'_>| {
-        let is_lonely = alone[place.stratum].is_some();
+        let is_lonely = alone[place.stratum];
         let is_weak =
             f64::from(place.weak_readings) >= f64::from(place.readings) * LONELY_WEAK_SHARE;
         weak_places.has(place.cell, place.plmn) || is_lonely && place.readings > 0 && is_weak

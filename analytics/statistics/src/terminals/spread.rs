@@ -168,12 +168,11 @@ impl Sums {
             if rows[at][at] <= 1e-9 * self.by[choice[at]][choice[at]] || rows[at][at] <= 0.0 {
                 return None;
             }
-            for other in 0..size {
-                if other != at {
-                    let times = rows[other][at] / rows[at][at];
-                    for column in at..=size {
-                        rows[other][column] -= times * rows[at][column];
-                    }
+            let pivot = rows[at];
+            for other in (0..size).filter(|other| *other != at) {
+                let times = rows[other][at] / pivot[at];
+                for (value, of_pivot) in rows[other].iter_mut().zip(pivot) {
+                    *value -= times * of_pivot;
                 }
             }
         }
