@@ -20,7 +20,7 @@ import tempfile
 import time
 
 DERIVED = (
-    "terminal_days failure_slots activity_hours outages cells weak_zones failure_zones "
+    "terminal_days radio_cell_days failure_slots activity_hours outages cells weak_zones failure_zones "
     "device_models terminal_flags intervention_effects actions"
 ).split()
 
