@@ -244,6 +244,7 @@ impl<'p> Judged<'p> {
         for round in 0..MOST_ROUNDS {
             let fitted = peers.fit(&healthy, &judged.spread, last.as_ref());
             judged.expected = peers.expect(&fitted, &healthy, &judged.spread);
+            let is_fitted = fitted.converged;
             last = Some(fitted);
             if round == 0 {
                 healthy = spread::without_worst(&peers.terminals, &judged.expected, &judged.spread);
@@ -255,11 +256,8 @@ impl<'p> Judged<'p> {
                 .mixture
                 .weigh(&peers.terminals, &judged.expected, &judged.spread);
             let after = judged.state(peers);
-            if before
-                .iter()
-                .zip(after)
-                .all(|(before, after)| is_settled(*before, after))
-            {
+            let mut moves = before.iter().zip(after);
+            if is_fitted && moves.all(|(before, after)| is_settled(*before, after)) {
                 break;
             }
         }

@@ -65,7 +65,7 @@ pub(super) struct State<'a> {
     /// Weighted attempts and failures of each row.
     attempts: Vec<f64>,
     failures: Vec<f64>,
-    logits: Vec<f64>,
+    odds: Vec<f64>,
     rates: Vec<f64>,
     base: f64,
     base_error: f64,
@@ -100,21 +100,22 @@ impl<'a> State<'a> {
         let base = options
             .start
             .map_or_else(|| (share / (1.0 - share)).ln(), |start| start.base);
-        let logits: Vec<f64> = (0..attempts.len())
+        let odds: Vec<f64> = (0..attempts.len())
+            .into_par_iter()
             .map(|row| {
                 let effect = |(factor, fitted): (&Factor<'_>, &FactorEffects)| {
                     fitted.effects[factor.level_of_row[row] as usize]
                 };
-                base + rows.factors.iter().zip(&fitted).map(effect).sum::<f64>()
+                (base + rows.factors.iter().zip(&fitted).map(effect).sum::<f64>()).exp()
             })
             .collect();
         Self {
             factors: rows.factors,
             grouped: rows.factors.iter().map(Grouped::of).collect(),
-            rates: logits.par_iter().map(|&logit| expit(logit)).collect(),
+            rates: odds.par_iter().map(|odds| odds / (1.0 + odds)).collect(),
             attempts,
             failures,
-            logits,
+            odds,
             base,
             base_error: 0.0,
             fitted,
@@ -132,10 +133,10 @@ impl<'a> State<'a> {
     }
 
     fn move_base(&mut self) -> f64 {
-        let parts: Vec<Slope> = (0..self.logits.len().div_ceil(CHUNK))
+        let parts: Vec<Slope> = (0..self.odds.len().div_ceil(CHUNK))
             .into_par_iter()
             .map(|chunk| {
-                let end = self.logits.len().min((chunk + 1) * CHUNK);
+                let end = self.odds.len().min((chunk + 1) * CHUNK);
                 (chunk * CHUNK..end).fold(Slope::default(), |sum, row| sum.plus(self.slope(row)))
             })
             .collect();
@@ -143,7 +144,8 @@ impl<'a> State<'a> {
         let step = damped(slope.score / slope.information);
         self.base += step;
         self.base_error = slope.information.sqrt().recip();
-        self.shift(|_| step);
+        let times = step.exp();
+        self.multiply_odds(|_| times);
         step.abs()
     }
 
@@ -166,14 +168,14 @@ impl<'a> State<'a> {
             })
             .collect();
         let level_of_row = self.factors[factor].level_of_row;
-        self.shift(|row| steps[level_of_row[row] as usize]);
+        let times: Vec<f64> = steps.par_iter().map(|step| step.exp()).collect();
+        self.multiply_odds(|row| times[level_of_row[row] as usize]);
         self.centre(factor, &slopes);
         let moved = if self.estimated {
             self.estimate_variance(factor, &slopes)
         } else {
             0.0
         };
-        self.set_errors(factor, &slopes);
         let seen = steps
             .iter()
             .zip(&slopes)
@@ -203,15 +205,12 @@ impl<'a> State<'a> {
         }
     }
 
-    fn shift(&mut self, step: impl Fn(usize) -> f64 + Sync) {
-        let logits = self
-            .logits
-            .par_iter_mut()
-            .zip(self.rates.par_iter_mut())
-            .enumerate();
-        logits.with_min_len(CHUNK).for_each(|(row, (logit, rate))| {
-            *logit += step(row);
-            *rate = expit(*logit);
+    fn multiply_odds(&mut self, times: impl Fn(usize) -> f64 + Sync) {
+        let rows = self.odds.par_iter_mut().zip(self.rates.par_iter_mut());
+        let rows = rows.enumerate().with_min_len(CHUNK);
+        rows.for_each(|(row, (odds, rate))| {
+            *odds *= times(row);
+            *rate = *odds / (1.0 + *odds);
         });
     }
 
@@ -265,18 +264,19 @@ impl<'a> State<'a> {
         (variance.sqrt() - before).abs()
     }
 
-    fn set_errors(&mut self, factor: usize, slopes: &[Slope]) {
-        let fitted = &mut self.fitted[factor];
-        let penalty = fitted.variance.recip();
-        fitted.errors.clear();
-        fitted.errors.extend(
-            slopes
-                .iter()
-                .map(|slope| (slope.information + penalty).powf(-0.5)),
-        );
+    fn set_errors(&mut self, factor: usize) {
+        let penalty = self.fitted[factor].variance.recip();
+        let slopes = self.slopes(factor);
+        let errors = slopes
+            .iter()
+            .map(|slope| (slope.information + penalty).sqrt().recip());
+        self.fitted[factor].errors = errors.collect();
     }
 
-    pub(super) fn finish(self, sweeps: usize, converged: bool) -> LogitFit {
+    pub(super) fn finish(mut self, sweeps: usize, converged: bool) -> LogitFit {
+        for factor in 0..self.factors.len() {
+            self.set_errors(factor);
+        }
         LogitFit {
             base: self.base,
             base_error: self.base_error,

@@ -3,7 +3,7 @@
 use super::TerminalCounts;
 use super::spread::Spread;
 use crate::levels::Levels;
-use crate::logit::{Factor, Grouped, LogitFit, LogitOptions, LogitRows, expit, fit};
+use crate::logit::{Factor, Grouped, LogitFit, LogitOptions, LogitRows, fit};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -29,6 +29,8 @@ pub(super) struct Expected {
 const OWN_SHARE: f64 = 0.1;
 /// So is one that would move further than this (logits).
 const FAR: f64 = 0.1;
+/// Passes of one round: what they leave to do, the next round does with better weights.
+const SWEEPS: usize = 30;
 /// Newton steps of such a fit, none longer than one logit.
 const STEPS: usize = 4;
 /// Nodes and weights of the Gauss–Hermite rule with five points for the standard normal.
@@ -181,6 +183,7 @@ impl Peers {
         let options = LogitOptions {
             start: last,
             tolerance: 1e-4,
+            max_sweeps: SWEEPS,
             ..LogitOptions::default()
         };
         fit(&rows, &options).expect("counts were checked and are not constant")
@@ -205,8 +208,8 @@ impl Peers {
         let (mut attempts, mut rates, mut variances) = (0.0, 0.0, 0.0);
         let mut logit_variance = 0.0;
         for row in range.clone() {
-            let (logit, variance) = leave_out.logit(row, range.clone());
-            let (mean, spread) = moments(logit, variance);
+            let (odds, variance) = leave_out.odds(row, range.clone());
+            let (mean, spread) = moments(odds, variance);
             let count = as_f64(self.attempts[row]);
             attempts += count;
             rates += count * mean;
@@ -259,26 +262,25 @@ impl<'p> LeaveOut<'p> {
         }
     }
 
-    /// Score and information of a row where its logit is moved.
-    fn slope(&self, row: usize, moved: f64) -> (f64, f64) {
+    /// Score and information of a row whose odds are multiplied.
+    fn slope(&self, row: usize, times: f64) -> (f64, f64) {
         let attempts = self.weights[row] * as_f64(self.peers.attempts[row]);
         let failures = self.weights[row] * as_f64(self.peers.failures[row]);
-        let rate = if moved == 0.0 {
-            self.fitted.rates[row]
-        } else {
-            expit(logit(self.fitted.rates[row]) + moved)
-        };
+        let rate = with_odds_times(self.fitted.rates[row], times);
         (failures - attempts * rate, attempts * rate * (1.0 - rate))
     }
 
-    /// Logit of the rate of a row's peers, and its variance, without the terminal's rows.
-    fn logit(&self, row: usize, own: Range<usize>) -> (f64, f64) {
-        let mut sum = (logit(self.fitted.rates[row]), self.base_variance);
+    /// Odds of the rate of a row's peers, and the variance of their logarithm, without the terminal's
+    /// rows.
+    fn odds(&self, row: usize, own: Range<usize>) -> (f64, f64) {
+        let (mut moved, mut variance) = (0.0, self.base_variance);
         for factor in 0..self.peers.factors.len() {
-            let (step, variance) = self.without(factor, row, own.clone());
-            sum = (sum.0 + step, sum.1 + variance);
+            let (step, more) = self.without(factor, row, own.clone());
+            moved += step;
+            variance += more;
         }
-        sum
+        let rate = self.fitted.rates[row];
+        (rate / (1.0 - rate) * moved.exp(), variance)
     }
 
     /// How far the effect of a row's level moves without the terminal's rows, and its variance then.
@@ -290,7 +292,7 @@ impl<'p> LeaveOut<'p> {
             .clone()
             .filter(|&other| self.peers.factors[factor].of_row[other] == level)
         {
-            let (slope, information) = self.slope(other, 0.0);
+            let (slope, information) = self.slope(other, 1.0);
             score += slope;
             weight += information;
         }
@@ -308,9 +310,10 @@ impl<'p> LeaveOut<'p> {
         let (mut moved, mut left) = (0.0, penalty);
         for _ in 0..STEPS {
             let (mut score, mut information) = (-penalty * (effect + moved), penalty);
+            let times = moved.exp();
             for &row in self.peers.factors[factor].grouped.rows(level as usize) {
                 if !own.contains(&(row as usize)) {
-                    let slope = self.slope(row as usize, moved);
+                    let slope = self.slope(row as usize, times);
                     score += slope.0;
                     information += slope.1;
                 }
@@ -326,10 +329,22 @@ impl<'p> LeaveOut<'p> {
     }
 }
 
-/// Mean and variance of a rate whose logit is normal.
-fn moments(logit: f64, variance: f64) -> (f64, f64) {
+/// The rate whose odds are so many times those of another.
+fn with_odds_times(rate: f64, times: f64) -> f64 {
+    rate * times / (1.0 - rate + rate * times)
+}
+
+/// Mean and variance of a rate whose logit is normal around that of some odds.
+fn moments(odds: f64, variance: f64) -> (f64, f64) {
     let sd = variance.sqrt();
-    let rates = HERMITE.map(|(node, weight)| (expit(logit + sd * node), weight));
+    let mut rates = [(0.0, 0.0); 5];
+    for (at, (node, weight)) in HERMITE.iter().enumerate().take(3) {
+        // The nodes lie on both sides of the middle alike.
+        let away = (sd * node).exp();
+        for (at, odds) in [(at, odds * away), (4 - at, odds / away)] {
+            rates[at] = (odds / (1.0 + odds), *weight);
+        }
+    }
     let mean: f64 = rates.iter().map(|(rate, weight)| rate * weight).sum();
     let spread = rates
         .iter()

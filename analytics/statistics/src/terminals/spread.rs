@@ -7,12 +7,16 @@
 //! grows with mu·(1 − mu). All three parts are estimated, none below its least, with what is not known about
 //! the peers taken off and each terminal weighted by the variance of its z² and by its health.
 
+use rayon::prelude::*;
+
 use super::peers::{Counts, Expected, as_f64};
 
 /// The largest intra-class correlation: at 1 a terminal would fail always or never.
 const LARGEST: f64 = 0.9;
 /// The worst of so many terminals are left out at the start.
 const ONE_IN: usize = 20;
+/// Sums are made of chunks of this size, whatever the number of threads.
+const CHUNK: usize = 4096;
 /// Passes of the weights, which need the spread that they are for.
 const PASSES: usize = 4;
 
@@ -69,13 +73,22 @@ impl Spread {
     ) -> Self {
         let mut spread = *first;
         for _ in 0..PASSES {
-            let mut sums = Sums::default();
-            for ((counts, expected), &healthy) in terminals.iter().zip(expected).zip(healthy) {
-                if let Some(expected) = expected {
-                    sums.add(counts, expected, healthy, &spread);
-                }
-            }
-            spread = sums.solve();
+            let chunks = terminals.par_chunks(CHUNK).zip(expected.par_chunks(CHUNK));
+            let parts: Vec<Sums> = chunks
+                .zip(healthy.par_chunks(CHUNK))
+                .map(|((terminals, expected), healthy)| {
+                    let mut sums = Sums::default();
+                    for ((counts, expected), &healthy) in
+                        terminals.iter().zip(expected).zip(healthy)
+                    {
+                        if let Some(expected) = expected {
+                            sums.add(counts, expected, healthy, &spread);
+                        }
+                    }
+                    sums
+                })
+                .collect();
+            spread = parts.iter().fold(Sums::default(), Sums::plus).solve();
         }
         spread
     }
@@ -133,6 +146,16 @@ impl Sums {
             }
             self.excess[one] += weight * parts[one] * excess;
         }
+    }
+
+    fn plus(mut self, other: &Self) -> Self {
+        for one in 0..3 {
+            for (sum, more) in self.by[one].iter_mut().zip(other.by[one]) {
+                *sum += more;
+            }
+            self.excess[one] += other.excess[one];
+        }
+        self
     }
 
     /// The least squares with no part below 0: the best of those that set some parts to 0.
