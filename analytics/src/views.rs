@@ -28,12 +28,24 @@ const FAILURES: &str = include_str!("../sql/views/failures.sql");
 /// How the view of failures finds the window whose zones, terminals and models it goes by.
 const NEWEST_WINDOW: &str = "select max(window_to) as window_to from lake.cells";
 
-/// Returns the view of failures by the zones, terminals and models of the window that ended on a day.
-pub(crate) fn failures_of_window(window_to: NaiveDate) -> String {
-    FAILURES.replace(
-        NEWEST_WINDOW,
-        &format!("select date '{window_to}' as window_to"),
-    )
+/// Where the view of failures reads what happened.
+const HAPPENED: [(&str, &str); 2] = [
+    ("from declines", "declines"),
+    ("from lake.terminal_days", "lake.terminal_days"),
+];
+
+/// Returns the view of failures of a window's days alone, by the zones, terminals and models of that
+/// window. However long the history is, nothing else of it is read.
+pub(crate) fn failures_of_window(from: NaiveDate, to: NaiveDate) -> String {
+    let newest = format!("select date '{to}' as window_to");
+    let view = FAILURES.replace(NEWEST_WINDOW, &newest);
+    HAPPENED.iter().fold(view, |view, (read, table)| {
+        let days = format!(
+            "from (select * from {table} where event_date between date '{from}' and date '{to}') as {}",
+            table.trim_start_matches("lake.")
+        );
+        view.replace(read, &days)
+    })
 }
 
 /// Tables by window, of which the newest is what people ask about.
@@ -74,8 +86,11 @@ mod tests {
 
     #[test]
     fn failures_of_a_window_go_by_that_window_only() {
-        let sql = failures_of_window(NaiveDate::from_ymd_opt(2026, 11, 24).expect("a day"));
-        assert_eq!(sql.matches("date '2026-11-24'").count(), 1);
+        let day = |day| NaiveDate::from_ymd_opt(2026, 11, day).expect("a day");
+        let sql = failures_of_window(day(18), day(24));
+        assert_eq!(sql.matches("date '2026-11-24' as window_to").count(), 1);
+        let days = "between date '2026-11-18' and date '2026-11-24'";
+        assert_eq!(sql.matches(days).count(), 3);
         assert!(!sql.contains("max(window_to)"), "{sql}");
     }
 }

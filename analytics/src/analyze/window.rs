@@ -77,7 +77,7 @@ pub(super) async fn publish(
     let origin = Origin(Arc::new(Run {
         method_version: METHOD_VERSION,
         window_from: from.to_string(),
-        data_until: data_until(lake).await?,
+        data_until: data_until(lake, from, to).await?,
         window_to: to.to_string(),
     }));
     let known = zones::known(lake, to).await?;
@@ -169,10 +169,17 @@ fn inputs(lake: &LakeSession) -> i64 {
     i64::try_from(mixed & (u64::MAX >> 1)).expect("63 bits")
 }
 
-async fn data_until(lake: &LakeSession) -> Result<Option<String>, AnalyzeError> {
-    let answer = lake
-        .collect("select cast(max(ingest_time) as text) as t from lake.heartbeats")
-        .await?;
+/// Returns when the newest heartbeat of the window's days came.
+async fn data_until(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Option<String>, AnalyzeError> {
+    let sql = format!(
+        "select cast(max(ingest_time) as text) as t from lake.heartbeats \
+         where event_date between date '{from}' and date '{to}'"
+    );
+    let answer = lake.collect(&sql).await?;
     let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
     let Some(batch) = batch else { return Ok(None) };
     let texts = super::columns::texts(batch, "t")?;

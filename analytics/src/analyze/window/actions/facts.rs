@@ -272,7 +272,7 @@ pub(super) async fn evidence(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Vec<Evidence>, AnalyzeError> {
-    let sql = dated(CAUSES, from, to).replace("{failures}", &views::failures_of_window(to));
+    let sql = dated(CAUSES, from, to).replace("{failures}", &views::failures_of_window(from, to));
     let answer = lake.collect(&sql).await?;
     let mut evidence = Vec::with_capacity(answer.rows());
     for batch in &answer.batches {
