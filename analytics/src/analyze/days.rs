@@ -20,10 +20,14 @@ pub(super) async fn changed(
     table: Table,
     wanted: &[(NaiveDate, u64)],
 ) -> Result<Vec<(NaiveDate, u64)>, AnalyzeError> {
+    let days = || wanted.iter().map(|(day, _)| *day);
+    let (Some(first), Some(last)) = (days().min(), days().max()) else {
+        return Ok(Vec::new());
+    };
     let answer = lake
         .collect(&format!(
             "select event_date, max(source_rows) as source_rows, max(method_version) as method_version \
-             from lake.{table} group by event_date"
+             from lake.{table} where event_date between date '{first}' and date '{last}' group by event_date"
         ))
         .await?;
     let mut done = BTreeMap::new();
