@@ -3,18 +3,17 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use analytics::Answer;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::error::ArrowError;
 use clap::Args;
-use ingest::audit::{AuditError, AuditOptions, AuditProgress, AuditReport, Fault, audit};
+use ingest::audit::{AuditOptions, AuditProgress, AuditReport, Fault, audit};
 
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::output::OutputArgs;
-use crate::progress::{Progress, grouped};
+use crate::progress::{Progress, grouped, shown};
 use crate::runtime;
 
 const EXAMPLES: &str = "\
@@ -54,7 +53,12 @@ pub fn run(
         lake: args.lake.clone(),
         topics: args.topic.clone(),
     };
-    let Some(report) = runtime()?.block_on(watched(&options, interrupt))? else {
+    let counts = AuditProgress::default();
+    // Nothing is changed, so nothing is to be ended.
+    let audited = shown("audit", interrupt, audit(&options, &counts), |progress| {
+        show(progress, &counts);
+    });
+    let Some(report) = runtime()?.block_on(audited)? else {
         return Ok(Exit::Interrupted);
     };
     let rows = rows(&report)?;
@@ -67,26 +71,6 @@ pub fn run(
         true => Exit::Done,
         false => Exit::Failed,
     })
-}
-
-/// Audits until it is done or a signal comes: nothing is changed, so nothing is to be ended.
-async fn watched(
-    options: &AuditOptions,
-    interrupt: &Interrupt,
-) -> Result<Option<AuditReport>, AuditError> {
-    let counts = AuditProgress::default();
-    let progress = Progress::begin("audit");
-    let mut running = std::pin::pin!(audit(options, &counts));
-    let mut ticks = tokio::time::interval(Duration::from_millis(500));
-    let result = loop {
-        tokio::select! {
-            result = &mut running => break result.map(Some),
-            () = interrupt.raised() => break Ok(None),
-            _ = ticks.tick() => show(&progress, &counts),
-        }
-    };
-    progress.end();
-    result
 }
 
 fn show(progress: &Progress, counts: &AuditProgress) {

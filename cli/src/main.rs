@@ -18,6 +18,7 @@ mod lake;
 mod logging;
 mod maintain;
 mod output;
+mod predicate;
 mod progress;
 mod quarantine;
 mod registry;

@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::interrupt::Interrupt;
+
 /// Time between two log lines of one piece of work.
 const LOG_EVERY: Duration = Duration::from_secs(5);
+/// Time between two looks at how far it is.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// Steps of a bar.
 const STEPS: u64 = 1_000;
 
@@ -95,6 +99,27 @@ impl Progress {
             SCREEN.remove(&bar);
         }
     }
+}
+
+/// Shows how far work is until it is done; `None` when a signal ended it where it stood.
+pub async fn shown<T, E>(
+    what: &'static str,
+    interrupt: &Interrupt,
+    work: impl Future<Output = Result<T, E>>,
+    show: impl Fn(&Progress),
+) -> Result<Option<T>, E> {
+    let progress = Progress::begin(what);
+    let mut work = std::pin::pin!(work);
+    let mut ticks = tokio::time::interval(SHOW_EVERY);
+    let result = loop {
+        tokio::select! {
+            result = &mut work => break result.map(Some),
+            () = interrupt.raised() => break Ok(None),
+            _ = ticks.tick() => show(&progress),
+        }
+    };
+    progress.end();
+    result
 }
 
 fn log(what: &str, last: &Mutex<Instant>, message: impl FnOnce() -> String) {

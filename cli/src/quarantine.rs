@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::lake::LakeArgs;
 use crate::output::OutputArgs;
+use crate::predicate::any_of;
 use crate::runtime;
 
 const EXAMPLES: &str = "\
@@ -137,21 +138,13 @@ impl Wanted {
         let parts: Vec<String> = [("kafka_topic", topics), ("reason", reasons)]
             .into_iter()
             .filter(|(_, values)| !values.is_empty())
-            .map(|(column, values)| {
-                let values: Vec<String> = values.into_iter().map(literal).collect();
-                format!("{column} in ({})", values.join(", "))
-            })
+            .map(|(column, values)| any_of(column, &values))
             .collect();
         match parts.is_empty() {
             true => String::new(),
             false => format!("where {}", parts.join(" and ")),
         }
     }
-}
-
-/// Writes a text as SQL does.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn answer(

@@ -99,6 +99,25 @@ pub struct TerminalRow {
     pub testable: bool,
 }
 
+impl TerminalRow {
+    /// A terminal of which only the counts are known.
+    pub fn unjudged(terminal: &str, attempts: u64, failures: u64) -> Self {
+        Self {
+            terminal: terminal.to_owned(),
+            attempts,
+            failures,
+            expected_rate: None,
+            correlation: None,
+            probability: None,
+            p: None,
+            q: None,
+            odds_ratio: None,
+            flagged: false,
+            testable: false,
+        }
+    }
+}
+
 /// The terminals, by name, and what they were judged by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TerminalsReport {
@@ -275,19 +294,7 @@ impl<'p> Judged<'p> {
 
     fn row(&self, name: &str, terminal: usize, options: &TerminalsOptions) -> TerminalRow {
         let counts = self.peers.terminals[terminal];
-        let mut row = TerminalRow {
-            terminal: name.to_owned(),
-            attempts: counts.attempts,
-            failures: counts.failures,
-            expected_rate: None,
-            correlation: None,
-            probability: None,
-            p: None,
-            q: None,
-            odds_ratio: None,
-            flagged: false,
-            testable: false,
-        };
+        let mut row = TerminalRow::unjudged(name, counts.attempts, counts.failures);
         let Some(expected) = self.expected[terminal] else {
             return row;
         };

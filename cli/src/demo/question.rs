@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use simulator::answer_key::Area;
 use simulator::{Planted, Truth};
 
+use crate::predicate::{any_of, quoted};
+
 /// Questions about one truth, as SQL predicates.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Question {
@@ -214,40 +216,10 @@ fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     format!("event_time >= {} and event_time < {}", time(from), time(to))
 }
 
-pub(super) fn any_of(column: &str, values: &[String]) -> String {
-    if values.is_empty() {
-        return "false".into();
-    }
-    let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-    format!("{column} in ({})", values.join(", "))
-}
-
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 fn hours(planted: &Planted) -> String {
     format!(
         "{} to {} UTC",
         planted.from.format("%Y-%m-%d %H:%M"),
         planted.to.format("%H:%M")
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_cannot_leave_its_quotes() {
-        assert_eq!(
-            any_of("model", &["O'Hara".into(), "b".into()]),
-            "model in ('O''Hara', 'b')"
-        );
-    }
-
-    #[test]
-    fn nothing_to_look_for_is_nowhere() {
-        assert_eq!(any_of("model", &[]), "false");
-    }
 }

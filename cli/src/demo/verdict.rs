@@ -4,7 +4,8 @@ use simulator::answer_key::{Area, BranchPhase};
 use simulator::{Planted, Truth};
 
 use super::interventions::at_branch;
-use super::question::{any_of, in_cells, quoted};
+use super::question::in_cells;
+use crate::predicate::{any_of, quoted};
 
 /// Share of a planted place's attempts, or of planted failures, from which it counts as found.
 const MOST: &str = "0.5";

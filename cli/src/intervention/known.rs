@@ -14,6 +14,7 @@ use schemas::lake::ANALYSIS_RESOLUTION;
 
 use super::given::{Given, read_time};
 use crate::exit::UsageError;
+use crate::predicate::{any_of, quoted};
 
 /// Checks every intervention; the first bad one refuses all.
 pub(super) async fn check(
@@ -123,10 +124,9 @@ async fn strangers(
     given: &[String],
     known: &str,
 ) -> anyhow::Result<Vec<String>> {
-    let quoted: Vec<String> = given.iter().map(|id| quoted(id)).collect();
     let sql = format!(
-        "select distinct id from ({known}) where id in ({})",
-        quoted.join(", ")
+        "select distinct id from ({known}) where {}",
+        any_of("id", given)
     );
     let mut strangers: BTreeSet<&str> = given.iter().map(String::as_str).collect();
     let answer = lake.collect(&sql).await?;
@@ -164,8 +164,4 @@ async fn zone(lake: &LakeSession, given: &[String]) -> anyhow::Result<Result<Nam
         cells: cells.value(0).split(';').map(str::to_owned).collect(),
         carrier_plmn: carriers.is_valid(0).then(|| carriers.value(0).to_owned()),
     }))
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

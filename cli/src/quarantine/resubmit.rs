@@ -3,12 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
 use ingest::IngestConfig;
-use ingest::IngestError;
 use ingest::resubmit::{ResubmitOptions, ResubmitProgress, TopicReport, resubmit};
 use simulator::publish::Encoding;
 
@@ -17,7 +15,7 @@ use crate::destination::{encodings, property};
 use crate::exit::Exit;
 use crate::ingest::encoding_settings;
 use crate::interrupt::Interrupt;
-use crate::progress::{Progress, grouped};
+use crate::progress::{Progress, grouped, shown};
 use crate::{clock, environment, runtime};
 
 const EXAMPLES: &str = "\
@@ -73,8 +71,13 @@ pub(super) fn run(
         topics: args.wanted.topic.clone(),
         dry_run: args.dry_run,
     };
-    let reports = runtime()?.block_on(watched(&config, &options, interrupt))?;
-    let Some(reports) = reports else {
+    let counts = ResubmitProgress::default();
+    let tried = resubmit(&config, &options, &counts, clock::now());
+    // A step that a signal cuts off is ended by the next run.
+    let tried = shown("resubmit", interrupt, tried, |progress| {
+        show(progress, &counts);
+    });
+    let Some(reports) = runtime()?.block_on(tried)? else {
         return Ok(Exit::Interrupted);
     };
     for report in &reports {
@@ -94,27 +97,6 @@ impl ResubmitArgs {
             .chain(self.set.iter().cloned())
             .collect()
     }
-}
-
-/// Runs until it is done or a signal comes: a step that is cut off is ended by the next run.
-async fn watched(
-    config: &IngestConfig,
-    options: &ResubmitOptions,
-    interrupt: &Interrupt,
-) -> Result<Option<Vec<TopicReport>>, IngestError> {
-    let counts = ResubmitProgress::default();
-    let progress = Progress::begin("resubmit");
-    let mut running = std::pin::pin!(resubmit(config, options, &counts, clock::now()));
-    let mut ticks = tokio::time::interval(Duration::from_millis(500));
-    let result = loop {
-        tokio::select! {
-            result = &mut running => break result.map(Some),
-            () = interrupt.raised() => break Ok(None),
-            _ = ticks.tick() => show(&progress, &counts),
-        }
-    };
-    progress.end();
-    result
 }
 
 fn show(progress: &Progress, counts: &ResubmitProgress) {

@@ -8,9 +8,9 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use clap::Args;
 
-use super::literal;
 use crate::exit::{Exit, UsageError};
 use crate::lake::LakeArgs;
+use crate::predicate::quoted;
 use crate::runtime;
 
 const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut (dyn Write + Send)) -> anyhow::Resu
     let sql = format!(
         "select * from lake.quarantine where kafka_topic = {} and kafka_partition = {partition} \
          and kafka_offset = {offset} order by ingest_time",
-        literal(topic)
+        quoted(topic)
     );
     let found = async { Ok::<_, anyhow::Error>(args.lake.open().await?.collect(&sql).await?) };
     let Answer { batches, .. } = runtime()?.block_on(found)?;

@@ -107,19 +107,9 @@ pub(super) fn terminals(
         }
     }
     let judged = report.rows.into_iter();
-    let unjudged = undecidable.iter().map(|terminal| TerminalRow {
-        terminal: (*terminal).to_owned(),
-        attempts: 0,
-        failures: 0,
-        expected_rate: None,
-        correlation: None,
-        probability: None,
-        p: None,
-        q: None,
-        odds_ratio: None,
-        flagged: false,
-        testable: false,
-    });
+    let unjudged = undecidable
+        .iter()
+        .map(|terminal| TerminalRow::unjudged(terminal, 0, 0));
     let flags = judged.chain(unjudged).map(|row| {
         let (place, attempts, failures) = totals[row.terminal.as_str()];
         let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
