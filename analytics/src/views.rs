@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use schemas::Table;
 
 /// Name and text of every view but those of [`NEWEST`].
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 8] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
     (
         "signal_readings",
@@ -21,31 +21,15 @@ const VIEWS: [(&str, &str); 9] = [
     ("quarantine", include_str!("../sql/views/quarantine.sql")),
     ("interventions", "select * from lake.interventions"),
     ("outages", "select * from lake.outages"),
-    ("failures", FAILURES),
 ];
 
 const FAILURES: &str = include_str!("../sql/views/failures.sql");
-/// How the view of failures finds the window whose zones, terminals and models it goes by.
-const NEWEST_WINDOW: &str = "select max(window_to) as window_to from lake.cells";
+const CLOSED_REGIONS: &str = include_str!("../sql/views/closed_regions.sql");
 
-/// Where the view of failures reads what happened.
-const HAPPENED: [(&str, &str); 2] = [
-    ("from declines", "declines"),
-    ("from lake.terminal_days", "lake.terminal_days"),
-];
-
-/// Returns the view of failures of a window's days alone, by the zones, terminals and models of that
-/// window. However long the history is, nothing else of it is read.
-pub(crate) fn failures_of_window(from: NaiveDate, to: NaiveDate) -> String {
-    let newest = format!("select date '{to}' as window_to");
-    let view = FAILURES.replace(NEWEST_WINDOW, &newest);
-    HAPPENED.iter().fold(view, |view, (read, table)| {
-        let days = format!(
-            "from (select * from {table} where event_date between date '{from}' and date '{to}') as {}",
-            table.trim_start_matches("lake.")
-        );
-        view.replace(read, &days)
-    })
+/// Returns the statement that finds the regions which were closed in some days.
+pub(crate) fn closed_regions(from: NaiveDate, to: NaiveDate) -> String {
+    let days = format!("event_date between date '{from}' and date '{to}'");
+    CLOSED_REGIONS.replace("{days}", &days)
 }
 
 /// Tables by window, of which the newest is what people ask about.
@@ -64,6 +48,9 @@ pub(crate) async fn register(context: &SessionContext) -> Result<()> {
     for (name, sql) in VIEWS {
         register_one(context, name, sql.to_owned()).await?;
     }
+    let ever = CLOSED_REGIONS.replace("{days}", "true");
+    let failures = FAILURES.replace("{closed_regions}", &ever);
+    register_one(context, "failures", failures).await?;
     for table in NEWEST {
         let sql = format!(
             "select * from lake.{table} where window_to = (select max(window_to) from lake.cells)"
@@ -78,19 +65,4 @@ async fn register_one(context: &SessionContext, name: &str, sql: String) -> Resu
     context.deregister_table(name)?;
     context.register_table(name, Arc::new(ViewTable::new(plan, Some(sql))))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_of_a_window_go_by_that_window_only() {
-        let day = |day| NaiveDate::from_ymd_opt(2026, 11, day).expect("a day");
-        let sql = failures_of_window(day(18), day(24));
-        assert_eq!(sql.matches("date '2026-11-24' as window_to").count(), 1);
-        let days = "between date '2026-11-18' and date '2026-11-24'";
-        assert_eq!(sql.matches(days).count(), 3);
-        assert!(!sql.contains("max(window_to)"), "{sql}");
-    }
 }

@@ -73,24 +73,7 @@ in_outage as (
     group by event_id
 ),
 
--- Codes 31 and 92 say that there is no route to the issuer. Where most of an acquirer's terminals of a
--- region get them day after day, the region is not open to the acquirer.
-closed_regions as (
-    select closed_acquirer_id, closed_region_code
-    from (
-        select
-            declines.acquirer_id as closed_acquirer_id,
-            merchants.region_code as closed_region_code,
-            terminal_id,
-            count(*) filter (where response_code in ('31', '92')) as refused,
-            count(distinct event_date) filter (where response_code in ('31', '92')) as days
-        from declines
-        inner join lake.merchants as merchants on declines.merchant_id = merchants.merchant_id
-        group by 1, 2, 3
-    )
-    group by closed_acquirer_id, closed_region_code
-    having count(*) filter (where refused >= 5 and days >= 3) * 2 > count(*)
-),
+closed_regions as ({closed_regions}),
 
 ruled as (
     select

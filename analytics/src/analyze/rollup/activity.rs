@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
+use h3o::CellIndex;
 use object_store::ObjectStore;
 use schemas::Table;
 use schemas::lake::cell_to_i64;
@@ -72,16 +73,24 @@ impl Activity {
         midnight_us: i64,
     ) -> Result<(), AnalyzeError> {
         let mut coders = Coders::default();
+        // Rows of one terminal stand together.
+        let mut last: Option<(u32, Option<CellIndex>)> = None;
         part.read(store, Table::Heartbeats, &COLUMNS, |batch, rows| {
             let events = Events::of(batch, Table::Heartbeats, &mut coders, names);
             let attempts = Numbers::<Int32Type>::of(batch, "attempts");
             for row in rows.iter().map(|row| *row as usize) {
                 let time_us = events.time_us.value(row);
                 let name = events.terminals.value(row);
-                let registered = registry.terminal(registry.number(name));
-                let home_r9 = registered.map(|registered| registered.home_r9);
-                let home_r9 = home_r9.filter(|home_r9| *home_r9 != 0);
-                let place = home_r9.or(events.cell_r9.at(row)).and_then(cell_r4);
+                let (number, home) = match last {
+                    Some(last) if self.ids.text(last.0) == name => last,
+                    _ => {
+                        let registered = registry.terminal(registry.number(name));
+                        let home = registered.and_then(|registered| cell_r4(registered.home_r9));
+                        (self.ids.number(name), home)
+                    }
+                };
+                last = Some((number, home));
+                let place = home.or_else(|| cell_r4(events.cell_r9.at(row)?));
                 let whom = Whom {
                     host: events.host.at(row),
                     plmn: events.carrier(row),
@@ -90,7 +99,7 @@ impl Activity {
                 };
                 let hour = ((time_us - midnight_us) / HOUR_US).clamp(0, 23);
                 let hour = usize::try_from(hour).expect("clamped to a day");
-                let is_first = self.is_first(name, whom, 1 << hour);
+                let is_first = self.is_first(number, whom, 1 << hour);
                 self.hours.entry(whom).or_default()[hour]
                     .get_or_insert(Hour {
                         terminals: 0,
@@ -110,9 +119,8 @@ impl Activity {
         .await
     }
 
-    fn is_first(&mut self, terminal: &str, whom: Whom, hour: u32) -> bool {
-        let number = self.ids.number(terminal) as usize;
-        let Some(counted) = self.terminals.get_mut(number) else {
+    fn is_first(&mut self, terminal: u32, whom: Whom, hour: u32) -> bool {
+        let Some(counted) = self.terminals.get_mut(terminal as usize) else {
             self.terminals.push(vec![(whom, hour)]);
             return true;
         };
@@ -142,7 +150,7 @@ impl Activity {
             }
         }
         for (number, counted) in (0..).zip(other.terminals) {
-            let terminal = other.ids.text(number);
+            let terminal = self.ids.number(other.ids.text(number));
             for (whom, hours) in counted {
                 for hour in (0..24).filter(|hour| hours >> hour & 1 == 1) {
                     if !self.is_first(terminal, whom, 1 << hour)

@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use foldhash::fast::FixedState;
 use h3o::{CellIndex, Resolution};
 use schemas::Table;
+use schemas::causes::{self, CauseClass, SubCause};
 use schemas::lake::cell_from_i64;
 use schemas::radio::{Rat, Strength, is_weak};
 
@@ -68,13 +69,19 @@ const SIGNAL: [&str; 9] = [
     "rsrq_db",
     "sinr_db",
 ];
-const DECLINE: [&str; 5] = [
+const DECLINE: [&str; 9] = [
     "last_signal_plmn",
     "last_signal_rat",
+    "last_signal_dbm",
+    "last_signal_age_s",
+    "phase_failed",
     "outcome",
     "response_code",
+    "code_profile",
     "attempt_id",
 ];
+/// Seconds for which the last signal before a failure tells of the link.
+const SIGNAL_HOLDS_S: i32 = 120;
 
 /// What every task shares.
 #[derive(Debug)]
@@ -94,6 +101,8 @@ struct Known {
     no_answer: Name,
     declined: Name,
     offline_codes: [Name; 2],
+    no_route_codes: [Name; 2],
+    unregistered_phases: [Name; 2],
     rats: HashMap<Name, Rat>,
 }
 
@@ -111,6 +120,8 @@ impl Shared {
             no_answer: number("no_answer"),
             declined: number("declined"),
             offline_codes: ["Y3", "Z3"].map(number),
+            no_route_codes: ["31", "92"].map(number),
+            unregistered_phases: ["register", "bearer"].map(number),
             rats: Rat::ALL
                 .into_iter()
                 .map(|rat| (number(rat.as_str()), rat))
@@ -135,6 +146,8 @@ pub(super) struct Fold {
     pub(super) terminals: Vec<Terminal>,
     pub(super) slots: Slots,
     pub(super) radio_cells: RadioCells,
+    /// What a refusal counts as, by code profile and code.
+    refusals: HashMap<(Name, Name), Option<Count>, FixedState>,
     midnight_us: i64,
     /// The terminal of the row before: rows of one stand together.
     last: Option<u32>,
@@ -149,6 +162,7 @@ impl Fold {
             terminals: Vec::new(),
             slots: Slots::default(),
             radio_cells: RadioCells::default(),
+            refusals: HashMap::default(),
             last: None,
         }
     }
@@ -267,7 +281,10 @@ impl Fold {
     ) {
         let shared = self.shared.clone();
         let outcome = coders.code(batch, "outcome", &shared.names);
-        let code = coders.code(batch, "response_code", &shared.names);
+        let [code, profile, phase] = ["response_code", "code_profile", "phase_failed"]
+            .map(|name| coders.code(batch, name, &shared.names));
+        let age_s = Numbers::<Int32Type>::of(batch, "last_signal_age_s");
+        let dbm = Numbers::<Float32Type>::of(batch, "last_signal_dbm");
         let attempts = batch.column_by_name("attempt_id");
         let attempts = attempts.map(|column| column.as_string::<i32>());
         let known = &shared.known;
@@ -277,8 +294,12 @@ impl Fold {
                 outcome.at(row) == known.no_answer || known.offline_codes.contains(&code.at(row));
             let terminal = &mut self.terminals[at];
             if !is_out_of_range {
-                let is_refused = outcome.at(row) == known.declined;
-                terminal.rows[stand].add(Count::Refused, is_refused.into());
+                if outcome.at(row) == known.declined {
+                    terminal.rows[stand].add(Count::Refused, 1);
+                    if let Some(refusal) = self.refusal(profile.at(row), code.at(row)) {
+                        self.terminals[at].rows[stand].add(refusal, 1);
+                    }
+                }
                 continue;
             }
             let registered = shared.registry.terminal(terminal.registered);
@@ -304,10 +325,33 @@ impl Fold {
                 false => {
                     counts.add(Count::RadioFailures, 1);
                     counts.add(FAILURES_BY_DAYPART[daypart(at_s)], 1);
+                    let is_fresh = age_s.at(row).is_some_and(|age_s| age_s <= SIGNAL_HOLDS_S);
+                    let heard = known.rats.get(&events.rat.at(row)).filter(|_| is_fresh);
+                    let is_weak = heard.and_then(|rat| is_weak(*rat, of_strength(dbm.at(row))));
+                    let is_signal =
+                        is_weak == Some(true) || known.unregistered_phases.contains(&phase.at(row));
+                    counts.add(Count::SignalFailures, is_signal.into());
                 }
             }
             self.slots.failure(at_s, context, is_first, is_unheard);
         }
+    }
+
+    /// Returns what a refusal counts as, beside a refusal.
+    fn refusal(&mut self, profile: Name, code: Name) -> Option<Count> {
+        let shared = &self.shared;
+        *self.refusals.entry((profile, code)).or_insert_with(|| {
+            if shared.known.no_route_codes.contains(&code) {
+                return Some(Count::NoRouteRefusals);
+            }
+            let [profile, code] = [profile, code].map(|name| shared.names.text(name));
+            let entry = causes::classify(&profile?, &code?)?;
+            match (entry.sub_cause, entry.cause_class) {
+                (Some(SubCause::Geofence), _) => Some(Count::GeofenceRefusals),
+                (_, Some(CauseClass::MerchantConfig)) => Some(Count::ConfigurationRefusals),
+                _ => None,
+            }
+        })
     }
 
     /// Finds the terminal of an event, its stand, and the second of the day.
@@ -395,6 +439,15 @@ impl Fold {
             }
         }
         self.slots.merge(other.slots);
+    }
+}
+
+/// A strength of which nothing else is known.
+const fn of_strength(strength_dbm: Option<f32>) -> Strength {
+    Strength {
+        strength_dbm,
+        rsrq_db: None,
+        sinr_db: None,
     }
 }
 

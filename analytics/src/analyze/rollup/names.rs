@@ -21,6 +21,11 @@ impl Names {
         self.known().number(text) + 1
     }
 
+    /// Returns the text of a number.
+    pub(super) fn text(&self, name: Name) -> Option<Box<str>> {
+        Some(self.known().text(name.checked_sub(1)?).into())
+    }
+
     /// Returns every text; that of number `n` is at `n - 1`.
     pub(super) fn texts(&self) -> Vec<Box<str>> {
         let known = self.known();

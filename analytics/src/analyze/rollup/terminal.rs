@@ -34,7 +34,11 @@ counts! {
     RadioFailuresMorning = "radio_failures_morning",
     RadioFailuresAfternoon = "radio_failures_afternoon",
     RadioFailuresEvening = "radio_failures_evening",
+    SignalFailures = "signal_failures",
     Refused = "refused",
+    NoRouteRefusals = "no_route_refusals",
+    GeofenceRefusals = "geofence_refusals",
+    ConfigurationRefusals = "configuration_refusals",
     Readings = "readings",
     WeakReadings = "weak_readings",
     AboveM80Dbm = "readings_above_m80_dbm",
@@ -358,7 +362,7 @@ impl Terminal {
                 row.set(Count::FixedAccessFailures, row.get(Count::RadioFailures));
                 for count in FAILURES_BY_DAYPART
                     .into_iter()
-                    .chain([Count::RadioFailures])
+                    .chain([Count::RadioFailures, Count::SignalFailures])
                 {
                     row.set(count, 0);
                 }

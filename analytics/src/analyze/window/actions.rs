@@ -77,8 +77,8 @@ pub(super) async fn find(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Vec<ActionRow>, AnalyzeError> {
-    let facts = Facts::read(lake, from, to).await?;
     let evidence = facts::evidence(lake, from, to).await?;
+    let facts = Facts::read(lake, from, to, &evidence).await?;
     let mut rows = Vec::new();
     for zone in facts::zones(lake, to).await? {
         let advice = zones::advise(&zone, &facts.cells);

@@ -1,4 +1,8 @@
 //! The passes over the factors: one damped Newton step for each level at a time.
+//!
+//! Time is the memory's, so rows are read in the order they lie: those of the factor with most levels
+//! level after level, which then needs no second pass, and every other factor sums its levels while
+//! the factor before it moves the rows.
 
 use super::{Factor, FactorEffects, LogitFit, LogitOptions, LogitRows};
 use rayon::prelude::*;
@@ -11,7 +15,7 @@ const FIRST_VARIANCE: f64 = 0.25;
 const SMALLEST_VARIANCE: f64 = 1e-8;
 /// A standard deviation of 10 logits is separation, not variation.
 const LARGEST_VARIANCE: f64 = 100.0;
-/// Rows summed by one task: fixed, so that sums do not depend on the number of threads.
+/// Rows taken by one task, at least: fixed, so that sums do not depend on the number of threads.
 const CHUNK: usize = 8192;
 
 /// The rows of each level, in ascending order, level after level.
@@ -51,22 +55,59 @@ struct Slope {
 }
 
 impl Slope {
-    fn plus(self, other: Self) -> Self {
-        Self {
-            score: self.score + other.score,
-            information: self.information + other.information,
+    fn add(&mut self, other: Self) {
+        self.score += other.score;
+        self.information += other.information;
+    }
+
+    /// The step of an effect normal around 0; one without rows goes back to 0.
+    fn step(&self, effect: f64, variance: f64) -> f64 {
+        let penalty = variance.recip();
+        match self.information > 0.0 {
+            true => damped((self.score - penalty * effect) / (self.information + penalty)),
+            false => -effect,
         }
     }
 }
 
-pub(super) struct State<'a> {
-    factors: &'a [Factor<'a>],
-    grouped: Vec<Grouped>,
-    /// Weighted attempts and failures of each row.
-    attempts: Vec<f64>,
-    failures: Vec<f64>,
-    odds: Vec<f64>,
-    rates: Vec<f64>,
+/// A row with its weighted counts and the odds fitted so far.
+#[derive(Clone, Copy)]
+struct Row {
+    attempts: f64,
+    failures: f64,
+    odds: f64,
+}
+
+impl Row {
+    fn rate(&self) -> f64 {
+        self.odds / (1.0 + self.odds)
+    }
+
+    fn slope(&self) -> Slope {
+        let rate = self.rate();
+        let fitted = self.attempts * rate;
+        Slope {
+            score: self.failures - fitted,
+            information: fitted * (1.0 - rate),
+        }
+    }
+}
+
+/// The level of each row, in the order the rows lie.
+struct Levels {
+    of_row: Vec<u32>,
+    count: usize,
+}
+
+pub(super) struct State {
+    /// Where each row came from, by the level of the factor `nested`.
+    order: Grouped,
+    rows: Vec<Row>,
+    /// The factor with most levels.
+    nested: usize,
+    factors: Vec<Levels>,
+    /// Slope of all rows by the base.
+    of_base: Slope,
     base: f64,
     base_error: f64,
     fitted: Vec<FactorEffects>,
@@ -77,11 +118,9 @@ pub(crate) fn expit(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-impl<'a> State<'a> {
-    pub(super) fn new(rows: &LogitRows<'a>, options: &LogitOptions<'_>) -> Self {
-        let attempts = weighted(rows.attempts, rows.weights);
-        let failures = weighted(rows.failures, rows.weights);
-        let share = failures.iter().sum::<f64>() / attempts.iter().sum::<f64>();
+impl State {
+    pub(super) fn new(rows: &LogitRows<'_>, options: &LogitOptions<'_>) -> Self {
+        let weight = |row: usize| rows.weights.map_or(1.0, |weights| weights[row]);
         let fresh = |factor: &Factor<'_>| FactorEffects {
             effects: vec![0.0; factor.count],
             errors: Vec::new(),
@@ -97,121 +136,166 @@ impl<'a> State<'a> {
         {
             factor.variance = variance;
         }
-        let base = options
-            .start
-            .map_or_else(|| (share / (1.0 - share)).ln(), |start| start.base);
-        let odds: Vec<f64> = (0..attempts.len())
-            .into_par_iter()
-            .map(|row| {
-                let effect = |(factor, fitted): (&Factor<'_>, &FactorEffects)| {
-                    fitted.effects[factor.level_of_row[row] as usize]
+        let base = options.start.map_or_else(
+            || {
+                let weighted = |counts: &[u64]| -> f64 {
+                    let counts = counts.iter().enumerate();
+                    counts.map(|(row, &count)| count as f64 * weight(row)).sum()
                 };
-                (base + rows.factors.iter().zip(&fitted).map(effect).sum::<f64>()).exp()
-            })
-            .collect();
-        Self {
-            factors: rows.factors,
-            grouped: rows.factors.iter().map(Grouped::of).collect(),
-            rates: odds.par_iter().map(|odds| odds / (1.0 + odds)).collect(),
-            attempts,
-            failures,
-            odds,
+                let share = weighted(rows.failures) / weighted(rows.attempts);
+                (share / (1.0 - share)).ln()
+            },
+            |start| start.base,
+        );
+        let counts = rows.factors.iter().map(|factor| factor.count);
+        let nested = counts.enumerate().max_by_key(|(_, count)| *count);
+        let nested = nested.map_or(0, |(factor, _)| factor);
+        let one_level = vec![0; rows.attempts.len()];
+        let order = Grouped::of(rows.factors.get(nested).unwrap_or(&Factor {
+            level_of_row: &one_level,
+            count: 1,
+        }));
+        let in_order = |factor: &Factor<'_>| {
+            let from = order.rows.par_iter();
+            Levels {
+                of_row: from.map(|&row| factor.level_of_row[row as usize]).collect(),
+                count: factor.count,
+            }
+        };
+        let row = |row: usize| {
+            let effect = |(factor, fitted): (&Factor<'_>, &FactorEffects)| {
+                fitted.effects[factor.level_of_row[row] as usize]
+            };
+            let effects: f64 = rows.factors.iter().zip(&fitted).map(effect).sum();
+            Row {
+                attempts: rows.attempts[row] as f64 * weight(row),
+                failures: rows.failures[row] as f64 * weight(row),
+                odds: (base + effects).exp(),
+            }
+        };
+        let mut state = Self {
+            rows: order.rows.par_iter().map(|&at| row(at as usize)).collect(),
+            factors: rows.factors.iter().map(in_order).collect(),
+            order,
+            nested,
+            of_base: Slope::default(),
             base,
             base_error: 0.0,
             fitted,
             estimated: options.variances.is_none(),
-        }
+        };
+        state.of_base = state.pass(None, &[1.0], None)[0];
+        state
     }
 
     /// Moves the base and every factor once; the longest move is returned.
     pub(super) fn sweep(&mut self) -> f64 {
-        let mut longest = self.move_base();
-        for factor in 0..self.factors.len() {
-            longest = longest.max(self.move_factor(factor));
+        let step = damped(self.of_base.score / self.of_base.information);
+        self.base += step;
+        self.base_error = self.of_base.information.sqrt().recip();
+        let mut longest = step.abs();
+        // What moved last, and by what its levels multiply the odds of their rows.
+        let (mut moved, mut times) = (None, vec![step.exp()]);
+        if !self.factors.is_empty() {
+            longest = longest.max(self.move_nested(times[0]));
+            times = vec![1.0];
         }
+        let nested = self.nested;
+        for factor in (0..self.factors.len()).filter(|factor| *factor != nested) {
+            let slopes = self.pass(moved, &times, Some(factor));
+            let fitted = &self.fitted[factor];
+            let steps: Vec<f64> = slopes
+                .iter()
+                .zip(&fitted.effects)
+                .map(|(slope, effect)| slope.step(*effect, fitted.variance))
+                .collect();
+            longest = longest.max(self.settle(factor, &slopes, &steps));
+            moved = Some(factor);
+            times = steps.into_iter().map(f64::exp).collect();
+        }
+        self.of_base = self.pass(moved, &times, None)[0];
         longest
     }
 
-    fn move_base(&mut self) -> f64 {
-        let parts: Vec<Slope> = (0..self.odds.len().div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let end = self.odds.len().min((chunk + 1) * CHUNK);
-                (chunk * CHUNK..end).fold(Slope::default(), |sum, row| sum.plus(self.slope(row)))
+    /// Multiplies the odds by the levels of one factor, and then sums the slopes by the levels of another;
+    /// no factor is one level for all.
+    fn pass(&mut self, moved: Option<usize>, times: &[f64], summed: Option<usize>) -> Vec<Slope> {
+        let factors = &self.factors;
+        let of = |factor: Option<usize>| factor.map(|factor| &factors[factor]);
+        let (moved, summed) = (of(moved), of(summed));
+        let level = |of: Option<&Levels>, row: usize| of.map_or(0, |of| of.of_row[row] as usize);
+        let count = summed.map_or(1, |levels| levels.count);
+        // With many levels few tasks keep sums of them.
+        let chunk = CHUNK.max(4 * count);
+        let parts: Vec<Vec<Slope>> = self
+            .rows
+            .par_chunks_mut(chunk)
+            .enumerate()
+            .map(|(at, rows)| {
+                let mut sums = vec![Slope::default(); count];
+                for (row, at) in rows.iter_mut().zip(at * chunk..) {
+                    row.odds *= times[level(moved, at)];
+                    sums[level(summed, at)].add(row.slope());
+                }
+                sums
             })
             .collect();
-        let slope = parts.into_iter().fold(Slope::default(), Slope::plus);
-        let step = damped(slope.score / slope.information);
-        self.base += step;
-        self.base_error = slope.information.sqrt().recip();
-        let times = step.exp();
-        self.multiply_odds(|_| times);
-        step.abs()
+        let mut sums = vec![Slope::default(); count];
+        for part in parts {
+            for (sum, more) in sums.iter_mut().zip(part) {
+                sum.add(more);
+            }
+        }
+        sums
     }
 
-    fn move_factor(&mut self, factor: usize) -> f64 {
-        let penalty = self.fitted[factor].variance.recip();
-        let slopes = self.slopes(factor);
-        let effects = &mut self.fitted[factor].effects;
-        let steps: Vec<f64> = slopes
-            .iter()
-            .zip(effects.iter_mut())
-            .map(|(slope, effect)| {
-                let step = match slope.information > 0.0 {
-                    true => {
-                        damped((slope.score - penalty * *effect) / (slope.information + penalty))
-                    }
-                    false => -*effect,
-                };
-                *effect += step;
-                step
-            })
+    /// Multiplies all odds, and moves the factor by whose levels the rows lie.
+    fn move_nested(&mut self, times: f64) -> f64 {
+        let FactorEffects {
+            effects, variance, ..
+        } = &self.fitted[self.nested];
+        let mut rest = self.rows.as_mut_slice();
+        let levels: Vec<&mut [Row]> = (0..effects.len())
+            .map(|level| rest.split_off_mut(..self.order.rows(level).len()))
+            .map(|rows| rows.expect("every level's rows are among them"))
             .collect();
-        let level_of_row = self.factors[factor].level_of_row;
-        let times: Vec<f64> = steps.par_iter().map(|step| step.exp()).collect();
-        self.multiply_odds(|row| times[level_of_row[row] as usize]);
-        self.centre(factor, &slopes);
-        let moved = if self.estimated {
-            self.estimate_variance(factor, &slopes)
-        } else {
-            0.0
+        let (slopes, steps): (Vec<Slope>, Vec<f64>) = levels
+            .into_par_iter()
+            .zip(effects)
+            .with_min_len(256)
+            .map(|(rows, effect)| {
+                let mut slope = Slope::default();
+                for row in rows.iter_mut() {
+                    row.odds *= times;
+                    slope.add(row.slope());
+                }
+                let step = slope.step(*effect, *variance);
+                let times = step.exp();
+                for row in rows {
+                    row.odds *= times;
+                }
+                (slope, step)
+            })
+            .unzip();
+        self.settle(self.nested, &slopes, &steps)
+    }
+
+    /// Takes the steps of a factor, whose rows have them already or get them next. Returns the longest
+    /// move of an effect that has rows, or of the standard deviation.
+    fn settle(&mut self, factor: usize, slopes: &[Slope], steps: &[f64]) -> f64 {
+        for (effect, step) in self.fitted[factor].effects.iter_mut().zip(steps) {
+            *effect += step;
+        }
+        self.centre(factor, slopes);
+        let moved = match self.estimated {
+            true => self.estimate_variance(factor, slopes),
+            false => 0.0,
         };
         let seen = steps
             .iter()
-            .zip(&slopes)
+            .zip(slopes)
             .filter(|(_, slope)| slope.information > 0.0);
         seen.fold(moved, |longest, (step, _)| longest.max(step.abs()))
-    }
-
-    fn slopes(&self, factor: usize) -> Vec<Slope> {
-        let grouped = &self.grouped[factor];
-        (0..self.factors[factor].count)
-            .into_par_iter()
-            .with_min_len(64)
-            .map(|level| {
-                let rows = grouped.rows(level).iter();
-                rows.fold(Slope::default(), |sum, &row| {
-                    sum.plus(self.slope(row as usize))
-                })
-            })
-            .collect()
-    }
-
-    fn slope(&self, row: usize) -> Slope {
-        let (attempts, rate) = (self.attempts[row], self.rates[row]);
-        Slope {
-            score: self.failures[row] - attempts * rate,
-            information: attempts * rate * (1.0 - rate),
-        }
-    }
-
-    fn multiply_odds(&mut self, times: impl Fn(usize) -> f64 + Sync) {
-        let rows = self.odds.par_iter_mut().zip(self.rates.par_iter_mut());
-        let rows = rows.enumerate().with_min_len(CHUNK);
-        rows.for_each(|(row, (odds, rate))| {
-            *odds *= times(row);
-            *rate = *odds / (1.0 + *odds);
-        });
     }
 
     /// Hands the common part of a factor's effects to the base: the fit stays, the penalty shrinks,
@@ -265,8 +349,8 @@ impl<'a> State<'a> {
     }
 
     fn set_errors(&mut self, factor: usize) {
+        let slopes = self.pass(None, &[1.0], Some(factor));
         let penalty = self.fitted[factor].variance.recip();
-        let slopes = self.slopes(factor);
         let errors = slopes
             .iter()
             .map(|slope| (slope.information + penalty).sqrt().recip());
@@ -277,11 +361,15 @@ impl<'a> State<'a> {
         for factor in 0..self.factors.len() {
             self.set_errors(factor);
         }
+        let mut rates = vec![0.0; self.rows.len()];
+        for (row, &from) in self.rows.iter().zip(&self.order.rows) {
+            rates[from as usize] = row.rate();
+        }
         LogitFit {
             base: self.base,
             base_error: self.base_error,
             factors: self.fitted,
-            rates: self.rates,
+            rates,
             sweeps,
             converged,
         }
@@ -290,15 +378,4 @@ impl<'a> State<'a> {
 
 fn damped(step: f64) -> f64 {
     step.clamp(-LONGEST_STEP, LONGEST_STEP)
-}
-
-fn weighted(counts: &[u64], weights: Option<&[f64]>) -> Vec<f64> {
-    match weights {
-        None => counts.iter().map(|&count| count as f64).collect(),
-        Some(weights) => counts
-            .iter()
-            .zip(weights)
-            .map(|(&count, &weight)| count as f64 * weight)
-            .collect(),
-    }
 }

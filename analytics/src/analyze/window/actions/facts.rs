@@ -1,6 +1,6 @@
 //! What the advice rests on: causes of failures, attempts, and what was measured in each cell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
@@ -113,10 +113,11 @@ impl Facts {
         lake: &LakeSession,
         from: NaiveDate,
         to: NaiveDate,
+        evidence: &[Evidence],
     ) -> Result<Self, AnalyzeError> {
         let mut facts = Self::default();
         facts.read_cells(lake, to).await?;
-        facts.read_attempts(lake, from, to).await?;
+        facts.read_attempts(lake, from, to, evidence).await?;
         let terminals = format!(
             "select terminal_id as name, failures_avoidable as number from lake.terminal_flags \
              where flagged and window_to = date '{to}'"
@@ -158,39 +159,52 @@ impl Facts {
         lake: &LakeSession,
         from: NaiveDate,
         to: NaiveDate,
+        evidence: &[Evidence],
     ) -> Result<(), AnalyzeError> {
+        // Of millions of terminals those are kept that something is said of.
+        let terminals: HashSet<&str> = evidence.iter().map(|one| &*one.terminal).collect();
+        let merchants: HashSet<&str> = evidence
+            .iter()
+            .filter_map(|one| one.merchant.as_deref())
+            .collect();
         for batch in &lake.collect(&dated(ATTEMPTS, from, to)).await?.batches {
-            let terminals = columns::texts(batch, "terminal_id")?;
-            let merchants = columns::texts(batch, "merchant_id")?;
+            let terminal_ids = columns::texts(batch, "terminal_id")?;
+            let merchant_ids = columns::texts(batch, "merchant_id")?;
             let carriers = columns::texts(batch, "carrier_plmn")?;
             let cells = columns::optional_integers(batch, "cell_r8")?;
             let attempts = columns::counts(batch, "attempts")?;
             for row in 0..batch.num_rows() {
-                self.add_attempts(
-                    terminals.value(row),
-                    columns::text(&merchants, row),
-                    columns::text(&carriers, row),
-                    cells[row].and_then(cell_from_i64),
-                    attempts[row],
-                );
+                let merchant = columns::text(&merchant_ids, row);
+                if let Some(merchant) = merchant.filter(|id| merchants.contains(id)) {
+                    self.add_merchant(merchant, attempts[row]);
+                }
+                let terminal = terminal_ids.value(row);
+                if terminals.contains(terminal) {
+                    self.add_terminal(
+                        terminal,
+                        columns::text(&carriers, row),
+                        cells[row].and_then(cell_from_i64),
+                        attempts[row],
+                    );
+                }
             }
         }
         Ok(())
     }
 
-    pub(super) fn add_attempts(
+    pub(super) fn add_terminal(
         &mut self,
         terminal: &str,
-        merchant: Option<&str>,
         carrier: Option<&str>,
         cell: Option<CellIndex>,
         attempts: u64,
     ) {
         let of_terminal = self.attempts.entry(terminal.to_owned()).or_default();
         of_terminal.push((carrier.map(str::to_owned), cell, attempts));
-        if let Some(merchant) = merchant {
-            *self.by_merchant.entry(merchant.to_owned()).or_default() += attempts;
-        }
+    }
+
+    fn add_merchant(&mut self, merchant: &str, attempts: u64) {
+        *self.by_merchant.entry(merchant.to_owned()).or_default() += attempts;
     }
 
     pub(super) fn attempts_of_terminal(&self, terminal: &str) -> u64 {
@@ -236,23 +250,18 @@ pub(super) enum Remedy {
     Configuration,
 }
 
-impl Remedy {
-    /// Reads a word of the statement.
-    fn of(word: &str) -> Option<Self> {
-        Some(match word {
-            "outage" => Self::Outage,
-            "line" => Self::Line,
-            "terminal" => Self::Terminal,
-            "model" => Self::Model,
-            "signal" => Self::Signal,
-            "wiring" => Self::Wiring,
-            "region" => Self::Region,
-            "geofence" => Self::Geofence,
-            "configuration" => Self::Configuration,
-            _ => return None,
-        })
-    }
-}
+/// Every remedy, and the column of the failures that call for it.
+const REMEDIES: [(Remedy, &str); 9] = [
+    (Remedy::Outage, "outage"),
+    (Remedy::Line, "line"),
+    (Remedy::Terminal, "terminal"),
+    (Remedy::Model, "model"),
+    (Remedy::Signal, "signal"),
+    (Remedy::Wiring, "wiring"),
+    (Remedy::Region, "region"),
+    (Remedy::Geofence, "geofence"),
+    (Remedy::Configuration, "configuration"),
+];
 
 /// Failures of a terminal at a place that call for the same.
 #[derive(Debug, Clone)]
@@ -272,29 +281,27 @@ pub(super) async fn evidence(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Vec<Evidence>, AnalyzeError> {
-    let sql = dated(CAUSES, from, to).replace("{failures}", &views::failures_of_window(from, to));
+    let sql = dated(CAUSES, from, to).replace("{closed_regions}", &views::closed_regions(from, to));
     let answer = lake.collect(&sql).await?;
     let mut evidence = Vec::with_capacity(answer.rows());
     for batch in &answer.batches {
         let text = |name: &str| columns::texts(batch, name);
-        let (remedies, terminals, merchants) =
-            (text("remedy")?, text("terminal_id")?, text("merchant_id")?);
+        let (terminals, merchants) = (text("terminal_id")?, text("merchant_id")?);
         let (carriers, devices) = (text("carrier_plmn")?, text("device")?);
         let cells = columns::optional_integers(batch, "cell_r8")?;
-        let failures = columns::counts(batch, "failures")?;
-        for row in 0..batch.num_rows() {
-            let Some(remedy) = Remedy::of(remedies.value(row)) else {
-                continue;
-            };
-            evidence.push(Evidence {
-                remedy,
-                terminal: terminals.value(row).to_owned(),
-                merchant: columns::text(&merchants, row).map(str::to_owned),
-                carrier: columns::text(&carriers, row).map(str::to_owned),
-                cell: cells[row].and_then(cell_from_i64),
-                device: devices.value(row).to_owned(),
-                failures: failures[row],
-            });
+        for (remedy, column) in REMEDIES {
+            let failures = columns::counts(batch, column)?;
+            for (row, failures) in failures.into_iter().enumerate().filter(|(_, of)| *of > 0) {
+                evidence.push(Evidence {
+                    remedy,
+                    terminal: terminals.value(row).to_owned(),
+                    merchant: columns::text(&merchants, row).map(str::to_owned),
+                    carrier: columns::text(&carriers, row).map(str::to_owned),
+                    cell: cells[row].and_then(cell_from_i64),
+                    device: devices.value(row).to_owned(),
+                    failures,
+                });
+            }
         }
     }
     Ok(evidence)

@@ -254,7 +254,7 @@ mod tests {
             },
         );
         for terminal in ["t1", "t2"] {
-            facts.add_attempts(terminal, Some("m"), Some("a"), Some(cell()), 200);
+            facts.add_terminal(terminal, Some("a"), Some(cell()), 200);
         }
         facts.avoidable.insert("t1".into(), 36.0);
         facts.odds_ratios.insert("M1 1.0".into(), 4.0);
