@@ -127,7 +127,7 @@ pub async fn analyze(
         let around = outages::days_around(block);
         days::publish_activity(lake, &registry, around, options.now).await?;
         lake.refresh().await?;
-        outages::publish(lake, block, options.now).await?;
+        outages::publish(lake, &registry, block, options.now).await?;
         lake.refresh().await?;
         for day in block {
             progress(&format!("{}", day.0));

@@ -1,6 +1,6 @@
 //! Outages of some days: what is counted for the search, and the table it fills.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use h3o::CellIndex;
@@ -10,11 +10,10 @@ use serde::Serialize;
 use statistics::outages::{self, Activity, FailingTerminals, Options, Outage, VersionLife};
 
 use super::publish::{DerivedTable, rows_to_batches};
-use super::rollup::{self, OutageWindow};
+use super::rollup::{self, Failing, Name, Names, OutageWindow, Registry};
 use super::{AnalyzeError, METHOD_VERSION, columns};
 use crate::session::LakeSession;
 
-const FAILING: &str = include_str!("../../sql/rollups/failing_terminals.sql");
 const ACTIVE: &str = "select cast(floor(date_part('epoch', hour_time) / 3600) as bigint) as hour, \
     host_id, carrier_plmn, cell_r4, app_version, terminals, attempts from lake.activity_hours \
     where event_date between date '{from}' and date '{to}'";
@@ -22,38 +21,6 @@ const LIVES: &str = include_str!("../../sql/rollups/version_lives.sql");
 const SLOT_S: i64 = 300;
 /// Days looked at before and after, so that an ordinary level is known and no outage is cut.
 const DAYS_AROUND: u64 = 3;
-
-/// Names as dense numbers.
-#[derive(Debug, Default)]
-struct Names {
-    numbers: HashMap<String, u32>,
-    names: Vec<String>,
-}
-
-impl Names {
-    fn number(&mut self, name: Option<&str>) -> Option<u32> {
-        let name = name?;
-        if let Some(number) = self.numbers.get(name) {
-            return Some(*number);
-        }
-        let number = u32::try_from(self.names.len()).expect("fewer names than 2^32");
-        self.numbers.insert(name.to_owned(), number);
-        self.names.push(name.to_owned());
-        Some(number)
-    }
-
-    fn name(&self, number: Option<u32>) -> Option<String> {
-        Some(self.names[number? as usize].clone())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Vocabulary {
-    terminals: Names,
-    hosts: Names,
-    carriers: Names,
-    versions: Names,
-}
 
 /// Returns the first and last day that a search for outages of these days looks at.
 pub(super) fn days_around(days: &[(NaiveDate, u64)]) -> (NaiveDate, NaiveDate) {
@@ -68,6 +35,7 @@ pub(super) fn days_around(days: &[(NaiveDate, u64)]) -> (NaiveDate, NaiveDate) {
 /// Finds the outages that began in these days, and replaces the table's rows of them.
 pub(super) async fn publish(
     lake: &LakeSession,
+    registry: &Arc<Registry>,
     days: &[(NaiveDate, u64)],
     now: DateTime<Utc>,
 ) -> Result<(), AnalyzeError> {
@@ -75,10 +43,10 @@ pub(super) async fn publish(
         return Ok(());
     };
     let (from, to) = days_around(days);
-    let mut names = Vocabulary::default();
-    let failing = failing(lake, from, to, &mut names).await?;
-    let active = active(lake, from, to, &mut names).await?;
-    let lives = version_lives(lake, from, to, &mut names).await?;
+    let names = Arc::new(Names::default());
+    let failing = failing(lake, registry, (from, to), &names).await?;
+    let active = active(lake, from, to, &names).await?;
+    let lives = version_lives(lake, from, to, &names).await?;
     let found = tokio::task::spawn_blocking(move || {
         outages::find(&failing, &active, &lives, &Options::default())
     })
@@ -111,48 +79,25 @@ pub(super) async fn publish(
     Ok(())
 }
 
+/// Reads the failing terminals of some days.
 async fn failing(
     lake: &LakeSession,
-    from: NaiveDate,
-    to: NaiveDate,
-    names: &mut Vocabulary,
+    registry: &Arc<Registry>,
+    (from, to): (NaiveDate, NaiveDate),
+    names: &Arc<Names>,
 ) -> Result<Vec<FailingTerminals>, AnalyzeError> {
-    let answer = lake.collect(&between(FAILING, from, to)).await?;
-    let mut rows = Vec::with_capacity(answer.rows());
-    for batch in &answer.batches {
-        let slots = columns::optional_integers(batch, "slot")?;
-        let failures = columns::counts(batch, "failures")?;
-        let cells = columns::optional_integers(batch, "cell_r4")?;
-        let [terminals, hosts, carriers, versions] =
-            ["terminal_id", "host_id", "carrier_plmn", "app_version"]
-                .map(|name| columns::texts(batch, name));
-        let (terminals, hosts, carriers, versions) = (terminals?, hosts?, carriers?, versions?);
-        for row in 0..batch.num_rows() {
-            let (Some(slot), Some(terminal)) = (
-                slots[row],
-                names.terminals.number(columns::text(&terminals, row)),
-            ) else {
-                continue;
-            };
-            rows.push(FailingTerminals {
-                slot,
-                terminal,
-                host: names.hosts.number(columns::text(&hosts, row)),
-                plmn: names.carriers.number(columns::text(&carriers, row)),
-                cell_r4: cells[row].and_then(cell_from_i64),
-                app_version: names.versions.number(columns::text(&versions, row)),
-                failures: u32::try_from(failures[row]).unwrap_or(u32::MAX),
-            });
-        }
+    let mut all = Failing::default();
+    for (day, _) in lake.fact_rows_by_day().range(from..=to) {
+        all.merge(rollup::failing(lake, registry, *day, names).await?);
     }
-    Ok(rows)
+    Ok(all.rows)
 }
 
 async fn active(
     lake: &LakeSession,
     from: NaiveDate,
     to: NaiveDate,
-    names: &mut Vocabulary,
+    names: &Names,
 ) -> Result<Vec<Activity>, AnalyzeError> {
     let answer = lake.collect(&between(ACTIVE, from, to)).await?;
     let mut rows = Vec::with_capacity(answer.rows());
@@ -166,12 +111,13 @@ async fn active(
         let (hosts, carriers, versions) = (hosts?, carriers?, versions?);
         for row in 0..batch.num_rows() {
             let Some(hour) = hours[row] else { continue };
+            let number = |text: Option<&str>| text.map(|text| names.number(text));
             rows.push(Activity {
                 hour,
-                host: names.hosts.number(columns::text(&hosts, row)),
-                plmn: names.carriers.number(columns::text(&carriers, row)),
+                host: number(columns::text(&hosts, row)),
+                plmn: number(columns::text(&carriers, row)),
                 cell_r4: cells[row].and_then(cell_from_i64),
-                app_version: names.versions.number(columns::text(&versions, row)),
+                app_version: number(columns::text(&versions, row)),
                 terminals: u32::try_from(terminals[row]).unwrap_or(u32::MAX),
                 attempts: u32::try_from(attempts[row]).unwrap_or(u32::MAX),
             });
@@ -189,7 +135,7 @@ async fn version_lives(
     lake: &LakeSession,
     from: NaiveDate,
     to: NaiveDate,
-    names: &mut Vocabulary,
+    names: &Names,
 ) -> Result<Vec<VersionLife>, AnalyzeError> {
     let answer = lake.collect(&between(LIVES, from, to)).await?;
     let mut lives = Vec::new();
@@ -198,7 +144,7 @@ async fn version_lives(
         let first = columns::optional_integers(batch, "first_slot")?;
         let last = columns::optional_integers(batch, "last_slot")?;
         for row in 0..batch.num_rows() {
-            let version = names.versions.number(columns::text(&versions, row));
+            let version = columns::text(&versions, row).map(|text| names.number(text));
             if let (Some(app_version), Some(first_slot), Some(last_slot)) =
                 (version, first[row], last[row])
             {
@@ -236,14 +182,15 @@ struct OutageRow {
 
 impl OutageRow {
     /// Returns the row, unless the outage began on another day.
-    fn of(outage: &Outage, names: &Vocabulary, days: &[(NaiveDate, u64)]) -> Option<Self> {
+    fn of(outage: &Outage, names: &Names, days: &[(NaiveDate, u64)]) -> Option<Self> {
         let from = time_of(outage.from_slot)?;
         let to = time_of(outage.to_slot)?;
         let day = from.date_naive();
         let (_, source_rows) = days.iter().find(|(known, _)| *known == day)?;
-        let host_id = names.hosts.name(outage.host);
-        let carrier_plmn = names.carriers.name(outage.plmn);
-        let app_version = names.versions.name(outage.app_version);
+        let name = |number: Option<Name>| names.text(number?).map(String::from);
+        let host_id = name(outage.host);
+        let carrier_plmn = name(outage.plmn);
+        let app_version = name(outage.app_version);
         let of_whom = host_id
             .as_ref()
             .or(app_version.as_ref())
@@ -287,7 +234,7 @@ fn time_of(slot: i64) -> Option<DateTime<Utc>> {
 pub(super) async fn windows(
     lake: &LakeSession,
     day: NaiveDate,
-    names: &rollup::Names,
+    names: &Names,
 ) -> Result<Vec<OutageWindow>, AnalyzeError> {
     let sql = format!(
         "select host_id, carrier_plmn, app_version, cells_r4, \

@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use chrono::NaiveDate;
 use deltalake_core::kernel::{Remove, Transaction};
 use lake::{Commit, CommitKind, LakeTable};
+use rayon::prelude::*;
 use schemas::Table;
 use url::Url;
 
@@ -84,11 +85,13 @@ fn rows_to_batch<T: serde::Serialize>(
 
 /// Rows that become columns at a time: as text between the two they take many times their size.
 const ROWS_AT_ONCE: usize = 16 * 1024;
+/// Parts that are made at the same time.
+const PARTS_AT_ONCE: usize = 4;
 /// Rows of one file.
 const FILE_ROWS: usize = 512 * 1024;
 
 /// Turns rows that serialise to the columns of a table into batches, one a file.
-pub(super) fn rows_to_batches<T: serde::Serialize>(
+pub(super) fn rows_to_batches<T: serde::Serialize + Sync>(
     table: Table,
     rows: impl Iterator<Item = T>,
 ) -> Result<Vec<RecordBatch>, AnalyzeError> {
@@ -97,11 +100,15 @@ pub(super) fn rows_to_batches<T: serde::Serialize>(
     loop {
         let mut parts = Vec::new();
         while parts.len() < FILE_ROWS / ROWS_AT_ONCE {
-            let some: Vec<T> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+            let some: Vec<T> = rows.by_ref().take(ROWS_AT_ONCE * PARTS_AT_ONCE).collect();
             if some.is_empty() {
                 break;
             }
-            parts.push(rows_to_batch(table, &some)?);
+            let batches = some
+                .par_chunks(ROWS_AT_ONCE)
+                .map(|rows| rows_to_batch(table, rows))
+                .collect::<Result<Vec<_>, _>>()?;
+            parts.extend(batches);
         }
         if parts.is_empty() {
             return Ok(files);

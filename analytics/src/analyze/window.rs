@@ -133,7 +133,11 @@ struct Publication {
 }
 
 impl Publication {
-    async fn replace<T: Serialize>(&self, table: Table, rows: &[T]) -> Result<(), AnalyzeError> {
+    async fn replace<T: Serialize + Sync>(
+        &self,
+        table: Table,
+        rows: &[T],
+    ) -> Result<(), AnalyzeError> {
         self.replace_by(table, rows_to_batches(table, rows.iter())?)
             .await
     }

@@ -1,5 +1,7 @@
 //! Turns names into dense numbers, in the order of the names rather than of the rows.
 
+use foldhash::fast::FixedState;
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// The distinct names in ascending order, and the position of each row's name among them.
@@ -11,7 +13,7 @@ pub(crate) struct Levels<'a> {
 impl<'a> Levels<'a> {
     /// Numbers the names of all rows.
     pub(crate) fn of(rows: impl Iterator<Item = &'a str>) -> Self {
-        let mut seen = HashMap::new();
+        let mut seen: HashMap<&str, u32, FixedState> = HashMap::default();
         let mut names = Vec::new();
         let by_arrival: Vec<u32> = rows
             .map(|name| {
@@ -21,10 +23,10 @@ impl<'a> Levels<'a> {
                 })
             })
             .collect();
-        let mut order: Vec<usize> = (0..names.len()).collect();
-        order.sort_unstable_by_key(|&arrival| names[arrival]);
-        let mut rank = vec![0; names.len()];
-        for (position, &arrival) in order.iter().enumerate() {
+        let mut order: Vec<(&str, usize)> = names.into_iter().zip(0..).collect();
+        order.par_sort_unstable();
+        let mut rank = vec![0; order.len()];
+        for (position, &(_, arrival)) in order.iter().enumerate() {
             rank[arrival] = number(position);
         }
         Self {
@@ -32,7 +34,7 @@ impl<'a> Levels<'a> {
                 .iter()
                 .map(|&arrival| rank[arrival as usize])
                 .collect(),
-            names: order.iter().map(|&arrival| names[arrival]).collect(),
+            names: order.into_iter().map(|(name, _)| name).collect(),
         }
     }
 

@@ -88,6 +88,8 @@ pub struct ZoneOptions {
     pub gap: u32,
     /// Rings of neighbours of the Gi* column.
     pub rings: u32,
+    /// Whether the report lists the cells too: their intervals take as long as the search.
+    pub lists_cells: bool,
 }
 
 impl Default for ZoneOptions {
@@ -103,6 +105,7 @@ impl Default for ZoneOptions {
             min_cell_attempts: 20,
             gap: 2,
             rings: 1,
+            lists_cells: true,
         }
     }
 }
@@ -328,7 +331,7 @@ pub struct Baseline {
 /// Everything found in one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZonesReport {
-    /// Every cell of every carrier, sorted by cell and carrier.
+    /// Every cell of every carrier, sorted by cell and carrier; empty unless asked for.
     pub cells: Vec<ZoneCell>,
     /// The zones, sorted by lowest cell, carrier and kind.
     pub zones: Vec<Zone>,
@@ -404,7 +407,10 @@ pub fn find_zones(
     }
     let (zones, refused) = judge::verdicts(&fleet, candidates, options);
     Ok(ZonesReport {
-        cells: cell_rows(&fleet, &ground.carriers, options),
+        cells: match options.lists_cells {
+            true => cell_rows(&fleet, &ground.carriers, options),
+            false => Vec::new(),
+        },
         zones,
         refused,
         baselines: ground.baselines(&fleet),
@@ -442,7 +448,7 @@ fn cell_rows(fleet: &fleet::Fleet<'_>, layers: &[Layer], options: &ZoneOptions) 
         let cells = layer.cells.par_iter().zip(z);
         rows.par_extend(cells.map(|(cell, gi_z)| row(layer, cell, gi_z)));
     }
-    rows.sort_by(|a, b| (a.cell, &a.plmn).cmp(&(b.cell, &b.plmn)));
+    rows.par_sort_by(|a, b| (a.cell, &a.plmn).cmp(&(b.cell, &b.plmn)));
     rows
 }
 

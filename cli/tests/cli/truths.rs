@@ -81,6 +81,7 @@ fn what_is_planted_is_found_and_what_is_not_planted_is_not() {
     for seed in SEEDS {
         let fleet = Fleet::simulated(seed);
         a_query_counts_what_the_roll_up_counted(&fleet);
+        advice_rests_on_the_causes_of_every_failure(&fleet);
         everything_planted_is_found(&fleet);
         zones_hold_what_was_planted_and_little_else(&fleet);
         outages_begin_and_end_when_they_did(&fleet);
@@ -103,6 +104,36 @@ fn a_query_counts_what_the_roll_up_counted(fleet: &Fleet) {
             assert!(count("rows") > 2_000, "{day}: {rows}");
             assert_eq!(count("differing"), 0, "{day} of seed {}", fleet.seed);
         }
+    }
+}
+
+fn advice_rests_on_the_causes_of_every_failure(fleet: &Fleet) {
+    let window = fleet.sql(
+        "select cast(max(window_from) as text) as from_day, cast(max(window_to) as text) as to_day from cells",
+    );
+    let day = |name: &str| window[0][name].as_str().expect("a day").to_owned();
+    let (from, to) = (day("from_day"), day("to_day"));
+    let days = format!("event_date between date '{from}' and date '{to}'");
+    let closed_regions = include_str!("../../../analytics/sql/views/closed_regions.sql");
+    let causes = include_str!("../../../analytics/sql/rollups/action_causes.sql");
+    let query = include_str!("remedies.sql")
+        .replace("{causes}", causes)
+        .replace("{closed_regions}", &closed_regions.replace("{days}", &days))
+        .replace("{from}", &from)
+        .replace("{to}", &to);
+    let remedies = fleet.sql(&query);
+    let remedies = remedies.as_array().expect("a list");
+    assert!(remedies.len() >= 8, "{remedies:?}");
+    for remedy in remedies {
+        let number = |name: &str| remedy[name].as_u64().expect("a count");
+        assert!(number("expected") >= 100, "{remedy}");
+        // A terminal that changed the carrier within a day may stand in a zone of one of them.
+        let few = number("expected") / 1000;
+        assert!(
+            number("differing") <= few,
+            "{remedy} of seed {}",
+            fleet.seed
+        );
     }
 }
 

@@ -83,11 +83,7 @@ impl Activity {
                 let name = events.terminals.value(row);
                 let (number, home) = match last {
                     Some(last) if self.ids.text(last.0) == name => last,
-                    _ => {
-                        let registered = registry.terminal(registry.number(name));
-                        let home = registered.and_then(|registered| cell_r4(registered.home_r9));
-                        (self.ids.number(name), home)
-                    }
+                    _ => (self.ids.number(name), registry.home_r4(name)),
                 };
                 last = Some((number, home));
                 let place = home.or_else(|| cell_r4(events.cell_r9.at(row)?));

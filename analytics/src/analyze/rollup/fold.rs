@@ -16,6 +16,7 @@ use schemas::radio::{Rat, Strength, is_weak};
 
 use super::events::{Coders, Events, Numbers};
 use super::facts::Part;
+use super::failing::OutOfRange;
 use super::heard::{RadioCell, RadioCells};
 use super::hours::{DAY_S, midnight_us};
 use super::names::{Name, Names};
@@ -98,9 +99,8 @@ pub(super) struct Shared {
 struct Known {
     own_receiver: [Name; 2],
     fixed_access: [Name; 2],
-    no_answer: Name,
+    out_of_range: OutOfRange,
     declined: Name,
-    offline_codes: [Name; 2],
     no_route_codes: [Name; 2],
     unregistered_phases: [Name; 2],
     rats: HashMap<Name, Rat>,
@@ -117,9 +117,8 @@ impl Shared {
         let known = Known {
             own_receiver: place::OWN_RECEIVERS.map(number),
             fixed_access: ["wifi", "ethernet"].map(number),
-            no_answer: number("no_answer"),
+            out_of_range: OutOfRange::of(&names),
             declined: number("declined"),
-            offline_codes: ["Y3", "Z3"].map(number),
             no_route_codes: ["31", "92"].map(number),
             unregistered_phases: ["register", "bearer"].map(number),
             rats: Rat::ALL
@@ -290,8 +289,7 @@ impl Fold {
         let known = &shared.known;
         for row in rows.iter().map(|row| *row as usize) {
             let (at, stand, at_s) = self.locate(events, row);
-            let is_out_of_range =
-                outcome.at(row) == known.no_answer || known.offline_codes.contains(&code.at(row));
+            let is_out_of_range = known.out_of_range.is(outcome.at(row), code.at(row));
             let terminal = &mut self.terminals[at];
             if !is_out_of_range {
                 if outcome.at(row) == known.declined {

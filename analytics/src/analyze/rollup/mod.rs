@@ -14,6 +14,7 @@ mod activity;
 mod copies;
 mod events;
 mod facts;
+mod failing;
 mod fold;
 mod heard;
 mod hours;
@@ -35,8 +36,9 @@ use tokio::task::JoinSet;
 use super::{AnalyzeError, METHOD_VERSION};
 use crate::session::LakeSession;
 use activity::Activity;
+pub(super) use failing::Failing;
 use fold::{Fold, Shared};
-pub(super) use names::Names;
+pub(super) use names::{Name, Names};
 use output::Origin;
 pub(super) use output::TerminalDays;
 pub(super) use registered::Registry;
@@ -70,6 +72,33 @@ pub(super) async fn activity(
         all.merge(one.expect("a task that counts does not panic")?);
     }
     Ok(all.rows(&names, origin(day, source_rows))?)
+}
+
+/// Counts the terminals without an answer, by slots of five minutes of a day.
+pub(super) async fn failing(
+    lake: &LakeSession,
+    registry: &Arc<Registry>,
+    day: NaiveDate,
+    names: &Arc<Names>,
+) -> Result<Failing, AnalyzeError> {
+    let store = lake.store()?;
+    let counts = facts::deal(lake, day, lake.tasks())
+        .into_iter()
+        .map(|parts| {
+            let (store, names, registry) = (store.clone(), names.clone(), registry.clone());
+            tokio::spawn(async move {
+                let mut failing = Failing::default();
+                for part in &parts {
+                    failing.take(&store, part, &names, &registry).await?;
+                }
+                Ok::<_, AnalyzeError>(failing)
+            })
+        });
+    let mut all = Failing::default();
+    for one in counts.collect::<Vec<_>>() {
+        all.merge(one.await.expect("a task that counts does not panic")?);
+    }
+    Ok(all)
 }
 
 /// Counts a day; rows of `failure_slots`, and those of `terminal_days` and `radio_cell_days` to be

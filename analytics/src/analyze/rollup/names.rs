@@ -22,7 +22,7 @@ impl Names {
     }
 
     /// Returns the text of a number.
-    pub(super) fn text(&self, name: Name) -> Option<Box<str>> {
+    pub(in crate::analyze) fn text(&self, name: Name) -> Option<Box<str>> {
         Some(self.known().text(name.checked_sub(1)?).into())
     }
 

@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{Date32Type, Field};
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use schemas::Table;
 
 use super::fold::{Fold, Shared};
@@ -96,11 +97,11 @@ impl TerminalDays {
         let hours = shared.registry.on(shared.day);
         let (mut terminals, ids) = (fold.terminals, fold.ids);
         let reach = silence::reach(terminals.iter().flat_map(Terminal::beats_s));
-        for terminal in &mut terminals {
+        terminals.par_iter_mut().for_each(|terminal| {
             let registered = shared.registry.terminal(terminal.registered);
             terminal.count_silence(reach, hours.of(registered));
             terminal.settle();
-        }
+        });
         let used = terminals.iter().map(|one| carrier_and_rat(one, &texts));
         let used = used.collect();
         let mut order: Vec<(u32, u32)> = Vec::with_capacity(terminals.len());
@@ -115,7 +116,7 @@ impl TerminalDays {
                 at.1,
             )
         };
-        order.sort_unstable_by(|one, other| place(one).cmp(&place(other)));
+        order.par_sort_unstable_by(|one, other| place(one).cmp(&place(other)));
         Self {
             shared,
             texts,

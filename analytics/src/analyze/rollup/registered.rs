@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use futures::TryStreamExt;
+use h3o::CellIndex;
 use schemas::position::LatLon;
 
+use super::fold::cell_r4;
 use super::hours::OpenHours;
 use crate::analyze::interned::Interned;
 use crate::analyze::{AnalyzeError, columns};
@@ -99,6 +101,11 @@ impl Registry {
     /// Returns the terminal of a number.
     pub(super) fn terminal(&self, number: Option<u32>) -> Option<&Registered> {
         Some(&self.terminals[number? as usize])
+    }
+
+    /// Returns the cell of resolution 4 in which a terminal is registered.
+    pub(super) fn home_r4(&self, terminal: &str) -> Option<CellIndex> {
+        cell_r4(self.terminal(self.number(terminal))?.home_r9)
     }
 
     /// Returns the merchant of a registered terminal.

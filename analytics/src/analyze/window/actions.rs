@@ -9,9 +9,9 @@ mod units;
 mod zones;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use schemas::interventions::{Action, TargetKind};
 use serde::Serialize;
 
@@ -82,38 +82,53 @@ pub(super) async fn find(
     let mut rows = Vec::new();
     for zone in facts::zones(lake, to).await? {
         let advice = zones::advise(&zone, &facts.cells);
-        rank(TargetKind::Zone, &zone.id, advice, origin, &mut rows);
+        rows.extend(rank(TargetKind::Zone, &zone.id, advice, origin));
     }
-    let by = |id: fn(&Evidence) -> Option<&str>| {
-        let mut of_target: BTreeMap<&str, Vec<&Evidence>> = BTreeMap::new();
-        for one in &evidence {
-            if let Some(id) = id(one) {
-                of_target.entry(id).or_default().push(one);
-            }
-        }
-        of_target
-    };
-    for (terminal, evidence) in by(|one| Some(&one.terminal)) {
-        let advice = units::advise(&evidence, facts.attempts_of_terminal(terminal), &facts);
-        rank(TargetKind::Terminal, terminal, advice, origin, &mut rows);
-    }
-    for (merchant, evidence) in by(|one| one.merchant.as_deref()) {
-        let advice = units::advise(&evidence, facts.attempts_of_merchant(merchant), &facts);
-        rank(TargetKind::Merchant, merchant, advice, origin, &mut rows);
-    }
+    rows.extend(by_unit(
+        &evidence,
+        Evidence::terminal,
+        |terminal, evidence| {
+            let advice = units::advise(evidence, facts.attempts_of_terminal(terminal), &facts);
+            rank(TargetKind::Terminal, terminal, advice, origin)
+        },
+    ));
+    rows.extend(by_unit(
+        &evidence,
+        Evidence::merchant,
+        |merchant, evidence| {
+            let advice = units::advise(evidence, facts.attempts_of_merchant(merchant), &facts);
+            rank(TargetKind::Merchant, merchant, advice, origin)
+        },
+    ));
     Ok(rows)
 }
 
-fn rank(
-    target: TargetKind,
-    id: &str,
-    mut advice: Vec<Advice>,
-    origin: &Origin,
-    rows: &mut Vec<ActionRow>,
-) {
+/// Asks for the rows of each terminal or merchant whose failures are enough to be advised on.
+fn by_unit<'e>(
+    evidence: &'e [Evidence],
+    id: fn(&'e Evidence) -> Option<&'e str>,
+    rows: impl Fn(&str, &[&Evidence]) -> Vec<ActionRow> + Sync,
+) -> Vec<ActionRow> {
+    let with_ids = evidence.iter().filter_map(|one| Some((id(one)?, one)));
+    let mut sorted: Vec<(&str, &Evidence)> = with_ids.collect();
+    sorted.par_sort_by_key(|(id, _)| *id);
+    let units: Vec<&[(&str, &Evidence)]> = sorted.chunk_by(|one, next| one.0 == next.0).collect();
+    let of_unit = |unit: &[(&str, &Evidence)]| {
+        let of_unit: Vec<&Evidence> = unit.iter().map(|(_, one)| *one).collect();
+        let failures: u64 = of_unit.iter().map(|one| one.failures).sum();
+        match failures >= FEWEST_FAILURES {
+            true => rows(unit[0].0, &of_unit),
+            false => Vec::new(),
+        }
+    };
+    units.into_par_iter().flat_map_iter(of_unit).collect()
+}
+
+fn rank(target: TargetKind, id: &str, mut advice: Vec<Advice>, origin: &Origin) -> Vec<ActionRow> {
     advice.retain(Advice::is_worth_it);
     advice.sort_by(Advice::order);
-    rows.extend((1..).zip(advice).map(|(rank, advice)| ActionRow {
+    let ranked = (1..).zip(advice);
+    let row = |(rank, advice): (u64, Advice)| ActionRow {
         target_kind: target.as_str(),
         target_id: id.to_owned(),
         rank,
@@ -125,7 +140,8 @@ fn rank(
         expected_failures_saved: advice.saved,
         reason: advice.reason,
         origin: origin.clone(),
-    }));
+    };
+    ranked.map(row).collect()
 }
 
 #[cfg(test)]

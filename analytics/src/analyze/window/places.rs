@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
+use rayon::prelude::*;
 
 use super::counted::{Counted, DayCounts, NONE, Seat};
 use crate::analyze::AnalyzeError;
@@ -87,7 +88,7 @@ impl<'c> Places<'c> {
                 places.push(place);
             }
         }
-        places.sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
+        places.par_sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
         Self(places)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
+use rayon::prelude::*;
 use schemas::lake::cell_to_i64;
 use serde::Serialize;
 use statistics::zones::{
@@ -166,7 +167,7 @@ impl WeakPlaces {
 ///
 /// A terminal there cannot be told from its place, whatever its peers in the very cell do.
 pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeError> {
-    let report = search(places, &BTreeSet::new())?;
+    let report = search(places, &BTreeSet::new(), false)?;
     let pockets = report.refused.iter().map(|refused| &refused.zone);
     let pockets = pockets.filter(|zone| {
         zone.terminals >= POCKET_TERMINALS
@@ -190,7 +191,11 @@ pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeErro
     Ok(explained)
 }
 
-fn search(places: &Places<'_>, flagged: &BTreeSet<String>) -> Result<ZonesReport, AnalyzeError> {
+fn search(
+    places: &Places<'_>,
+    flagged: &BTreeSet<String>,
+    lists_cells: bool,
+) -> Result<ZonesReport, AnalyzeError> {
     let counts: Vec<PlaceCounts<'_>> = places
         .0
         .iter()
@@ -211,7 +216,11 @@ fn search(places: &Places<'_>, flagged: &BTreeSet<String>) -> Result<ZonesReport
         })
         .collect();
     let flagged: Vec<&str> = flagged.iter().map(String::as_str).collect();
-    find_zones(counts, &flagged, &ZoneOptions::default()).map_err(|error| AnalyzeError::Method {
+    let options = ZoneOptions {
+        lists_cells,
+        ..ZoneOptions::default()
+    };
+    find_zones(counts, &flagged, &options).map_err(|error| AnalyzeError::Method {
         method: "the search for zones",
         reason: error.to_string(),
     })
@@ -225,7 +234,7 @@ pub(super) fn find(
     origin: &Origin,
     to: NaiveDate,
 ) -> Result<Found, AnalyzeError> {
-    let report = search(places, flagged)?;
+    let report = search(places, flagged, true)?;
     let names = keep_ids(known, &report.zones, &to.to_string());
     let mut weak = Vec::new();
     let mut failure = Vec::new();
@@ -286,7 +295,7 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
             origin: origin.clone(),
         }
     };
-    report.cells.iter().map(row).collect()
+    report.cells.par_iter().map(row).collect()
 }
 
 impl ZoneRow {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::AddAssign;
 
 use h3o::CellIndex;
+use rayon::prelude::*;
 
 use super::{PlaceCounts, ZoneOptions, ZonesError, expected};
 use crate::levels::Levels;
@@ -66,12 +67,13 @@ impl<'a> Fleet<'a> {
     pub(super) fn of(mut rows: Vec<PlaceCounts<'a>>, flagged: &[&str]) -> Self {
         let flagged: HashSet<&str> = flagged.iter().copied().collect();
         rows.retain(|row| !flagged.contains(row.terminal));
-        rows.sort_unstable_by_key(sort_key);
+        rows.par_sort_unstable_by_key(sort_key);
         let plmns = Levels::of(rows.iter().map(|row| row.plmn));
         let terminals = Levels::of(rows.iter().map(|row| row.terminal));
         let merchants = Levels::of(rows.iter().map(|row| row.merchant));
         let rates = expected::rates_without_place(&rows, &plmns);
         let mut seats: Vec<Seat> = (0..rows.len())
+            .into_par_iter()
             .map(|at| Seat {
                 cell: rows[at].cell,
                 plmn: plmns.of_row[at],
@@ -81,7 +83,7 @@ impl<'a> Fleet<'a> {
                 sums: sums(&rows[at], rates.as_ref().map_or(0.0, |rates| rates[at])),
             })
             .collect();
-        seats.sort_by_key(Seat::key);
+        seats.par_sort_by_key(Seat::key);
         seats.dedup_by(|next, kept| {
             let same = next.key() == kept.key();
             if same {

@@ -275,6 +275,16 @@ pub(super) struct Evidence {
     pub(super) failures: u64,
 }
 
+impl Evidence {
+    pub(super) fn terminal(&self) -> Option<&str> {
+        Some(&self.terminal)
+    }
+
+    pub(super) fn merchant(&self) -> Option<&str> {
+        self.merchant.as_deref()
+    }
+}
+
 /// Reads what the failures of the window call for.
 pub(super) async fn evidence(
     lake: &LakeSession,
