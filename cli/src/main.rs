@@ -42,7 +42,7 @@ use crate::interrupt::Interrupt;
 /// The system's allocator keeps what other threads gave back: the roll-up of a day would stay half of the
 /// memory of everything after it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -1,6 +1,13 @@
-//! Payloads to Arrow, the bad one alone: a chunk that fails is split until the fault stands alone.
+//! Payloads to Arrow, the bad one alone.
+//!
+//! What terminals write all day is decoded straight into columns. The rest goes through the general
+//! decoders of Arrow: older schemas, unusual spelling, and what is wrong, which they are the judges of.
+//! There a chunk that fails is split until the fault stands alone.
 
 mod avro;
+mod columns;
+mod direct_avro;
+mod direct_json;
 mod json;
 pub mod schema_ids;
 
@@ -13,6 +20,7 @@ use arrow::error::ArrowError;
 use schemas::EventKind;
 use schemas::quarantine::Reason;
 
+use columns::Columns;
 use schema_ids::SchemaIds;
 
 /// A message that could not be accepted.
@@ -81,7 +89,8 @@ pub fn lenient_schema(kind: EventKind) -> SchemaRef {
 pub fn decode_json(kind: EventKind, payloads: &[&[u8]]) -> Result<Decoded, ArrowError> {
     let all: Vec<usize> = (0..payloads.len()).collect();
     let mut state = Assembly::new(kind);
-    state.decode(&all, &|messages| json::decode(kind, payloads, messages));
+    let left = state.direct(payloads, all, direct_json::read);
+    state.decode(&left, &|messages| json::decode(kind, payloads, messages));
     state.finish()
 }
 
@@ -114,6 +123,12 @@ pub fn decode_avro(
     }
     for (id, messages) in buckets {
         let writer = ids.get(id).expect("unknown ids were refused above");
+        let messages = match avro::is_contract(kind, writer) {
+            true => state.direct(payloads, messages, |columns, payload| {
+                direct_avro::read(columns, payload.get(avro::FRAME_BYTES..)?)
+            }),
+            false => messages,
+        };
         state.decode(&messages, &|messages| {
             avro::decode(kind, id, writer, payloads, messages)
         });
@@ -137,6 +152,7 @@ pub fn schema_id_of(payload: &[u8]) -> Option<u32> {
 type ChunkDecoder<'a> = dyn Fn(&[usize]) -> Result<RecordBatch, Failure> + 'a;
 
 struct Assembly {
+    kind: EventKind,
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     messages: Vec<usize>,
@@ -146,6 +162,7 @@ struct Assembly {
 impl Assembly {
     fn new(kind: EventKind) -> Self {
         Self {
+            kind,
             schema: lenient_schema(kind),
             batches: Vec::new(),
             messages: Vec::new(),
@@ -159,6 +176,39 @@ impl Assembly {
             reason,
             detail: detail.into(),
         });
+    }
+
+    /// Decodes straight into columns what is plainly right, and returns the other messages.
+    fn direct(
+        &mut self,
+        payloads: &[&[u8]],
+        messages: Vec<usize>,
+        read: impl Fn(&mut Columns, &[u8]) -> Option<()>,
+    ) -> Vec<usize> {
+        let decode = || {
+            let mut columns = Columns::new(&self.kind.contract().fields, messages.len());
+            let (mut taken, mut left) = (Vec::with_capacity(messages.len()), Vec::new());
+            for message in &messages {
+                match read(&mut columns, payloads[*message]) {
+                    Some(()) => taken.push(*message),
+                    None => {
+                        columns.take_back();
+                        left.push(*message);
+                    }
+                }
+            }
+            let rows = columns.finish(&self.schema).ok()?;
+            (rows.num_rows() == taken.len()).then_some((rows, taken, left))
+        };
+        // A text that is not UTF-8, or a panic: the general decoder finds which message it is.
+        let Ok(Some((rows, taken, left))) = catch_unwind(AssertUnwindSafe(decode)) else {
+            return messages;
+        };
+        if !taken.is_empty() {
+            self.batches.push(rows);
+            self.messages.extend(taken);
+        }
+        left
     }
 
     /// Decodes `messages` with a fresh decoder; on a fault decodes what lies around it anew.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringBuilder,
     TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
@@ -81,7 +81,10 @@ pub fn check(
             }
         }
     }
-    let rows = take_rows(&decoded.rows, &keep)?;
+    let rows = match keep.len() == decoded.rows.num_rows() {
+        true => decoded.rows,
+        false => take_rows(&decoded.rows, &keep)?,
+    };
     let origins: Vec<Origin> = keep
         .iter()
         .map(|row| origins[decoded.messages[*row as usize]])
@@ -107,11 +110,7 @@ fn facts(
         let column: ArrayRef = match field.name().as_str() {
             "sentinels_nulled" => Arc::new(Int32Array::from(numbers.sentinels.clone())),
             "out_of_range_nulled" => Arc::new(Int32Array::from(numbers.out_of_range.clone())),
-            "kafka_topic_partition" => Arc::new(StringArray::from_iter_values(
-                origins
-                    .iter()
-                    .map(|o| schemas::lake::topic_partition(topic, o.partition)),
-            )),
+            "kafka_topic_partition" => topic_partitions(topic, origins),
             "kafka_offset" => Arc::new(
                 origins
                     .iter()
@@ -147,6 +146,16 @@ fn facts(
     });
     let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
     RecordBatch::try_new(schema, columns)
+}
+
+/// Names the partition of every row; rows of one stand together.
+fn topic_partitions(topic: &str, origins: &[Origin]) -> ArrayRef {
+    let mut names = StringBuilder::with_capacity(origins.len(), origins.len() * topic.len());
+    for same in origins.chunk_by(|one, next| one.partition == next.partition) {
+        let name = schemas::lake::topic_partition(topic, same[0].partition);
+        names.extend(std::iter::repeat_n(Some(name), same.len()));
+    }
+    Arc::new(names.finish())
 }
 
 const DAY_MS: i64 = 86_400_000;

@@ -86,15 +86,12 @@ pub(super) async fn publish(
         let places = Places::of(&counted);
         let weak_places = zones::weak_places(&places)?;
         let terminals = devices::terminals(&places, &weak_places, &signal, &of_window)?;
-        let models = devices::models(
-            &places,
-            &terminals.flagged,
-            &weak_places,
-            &signal,
-            &of_window,
-        )?;
-        let zones = zones::find(&places, &terminals.flagged, &known, &of_window, to)?;
-        Ok((terminals.flags, models, zones))
+        let flagged = &terminals.flagged;
+        let (models, zones) = rayon::join(
+            || devices::models(&places, flagged, &weak_places, &signal, &of_window),
+            || zones::find(&places, flagged, &known, &of_window, to),
+        );
+        Ok((terminals.flags, models?, zones?))
     })
     .await
     .expect("the statistics do not panic")?;

@@ -9,12 +9,19 @@ use schemas::quarantine::Reason;
 use super::Failure;
 
 /// Bytes before the body.
-const FRAME_BYTES: usize = 5;
+pub(super) const FRAME_BYTES: usize = 5;
 
 pub(super) fn schema_id(payload: &[u8]) -> Option<u32> {
     let frame: [u8; FRAME_BYTES] = payload.get(..FRAME_BYTES)?.try_into().ok()?;
     let [magic, a, b, c, d] = frame;
     (magic == 0).then(|| u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Whether a writer's schema is the contract itself, however it is spelled.
+pub(super) fn is_contract(kind: EventKind, writer: &str) -> bool {
+    let contract = kind.contract().avro;
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    writer == contract || read(writer) == read(contract)
 }
 
 /// Decodes messages that all name the schema `id`, whose text is `writer`.

@@ -40,7 +40,7 @@ impl<'a> Output<'a> {
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), TableError> {
         let mut file = match self.current.take() {
             Some(file) => file,
-            None => FileWriter::begin(self.table, self.folder, self.partition.clone())?,
+            None => FileWriter::begin(self.table, self.folder, self.partition.clone(), None)?,
         };
         self.runtime.block_on(file.write(rows))?;
         match file.size_bytes() as u64 >= self.target_bytes {

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
+use arrow::compute::interleave;
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
 
 /// Where a row lies: its batch, its row.
 type Row = (usize, usize);
@@ -21,8 +22,20 @@ impl Group {
     /// # Errors
     /// When the batches are not those that were grouped, which is a bug.
     pub fn rows(&self, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        interleave_record_batch(&batches, &self.0)
+        let Some(first) = batches.first() else {
+            return Err(ArrowError::InvalidArgumentError("no batches".into()));
+        };
+        let schema = first.schema();
+        let column = |at: usize| -> Result<ArrayRef, ArrowError> {
+            let parts: Vec<&dyn Array> = batches.iter().map(|rows| &**rows.column(at)).collect();
+            // A radio technology leaves the columns of the others empty.
+            match parts.iter().all(|part| part.null_count() == part.len()) {
+                true => Ok(new_null_array(schema.field(at).data_type(), self.0.len())),
+                false => interleave(&parts, &self.0),
+            }
+        };
+        let columns = (0..schema.fields().len()).map(column);
+        RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
     }
 }
 
@@ -94,11 +107,11 @@ fn index(position: usize) -> u32 {
 
 /// Numbers values in the order they are seen, then says how they sort.
 #[derive(Debug)]
-struct Ranks<T>(HashMap<T, u32>);
+struct Ranks<T>(HashMap<T, u32, FixedState>);
 
 impl<T> Default for Ranks<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(HashMap::default())
     }
 }
 

@@ -56,8 +56,11 @@ fn poll_loop(
     let mut shown = Instant::now();
     loop {
         let mut pause = false;
-        match consumer.poll(POLL) {
-            Some(Ok(message)) => callbacks.engine().take(&message)?,
+        let polled = consumer.poll(POLL);
+        // Asked once a message: it takes as long as copying one.
+        let now = Instant::now();
+        match polled {
+            Some(Ok(message)) => callbacks.engine().take(&message, now)?,
             Some(Err(error)) => {
                 callbacks.engine().stir();
                 meet(consumer, topics, error)?;
@@ -68,8 +71,8 @@ fn poll_loop(
         if let Some(fatal) = engine.fatal.take() {
             return Err(fatal);
         }
-        if shown.elapsed() >= SIGN_OF_LIFE {
-            shown = Instant::now();
+        if now.duration_since(shown) >= SIGN_OF_LIFE {
+            shown = now;
             pause = true;
             engine.turn();
             refuse_denied(callbacks, &engine)?;
@@ -82,7 +85,7 @@ fn poll_loop(
         let trigger = if at_end {
             Some(Trigger::End)
         } else {
-            engine.due()
+            engine.due(now)
         };
         // Room is made before the next message is fetched, never after.
         if let Some(trigger) = trigger {

@@ -110,8 +110,12 @@ impl Engine {
     ///
     /// # Errors
     /// When it shows that the topic is not the one the lake's position is of.
-    pub(crate) fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), IngestError> {
-        self.stir();
+    pub(crate) fn take(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        now: Instant,
+    ) -> Result<(), IngestError> {
+        self.last_news = now;
         let partition = message.partition();
         let Some(kind) = self.kind_of(message.topic()) else {
             return Ok(());
@@ -148,8 +152,8 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn due(&self) -> Option<Trigger> {
-        self.limits.due(&self.buffered, Instant::now())
+    pub(crate) fn due(&self, now: Instant) -> Option<Trigger> {
+        self.limits.due(&self.buffered, now)
     }
 
     /// Called after windows were committed, dropped or given away.

@@ -1,10 +1,14 @@
 //! Where a row happened: the declared position to WGS-84 and to the cells it falls in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, StringBuilder,
+};
 use arrow::datatypes::Float64Type;
-use h3o::Resolution;
+use foldhash::fast::FixedState;
+use h3o::{CellIndex, Resolution};
 use schemas::{Datum, LatLon};
 
 /// The columns a position fills.
@@ -52,14 +56,8 @@ pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Pl
         Some(schemas::position::to_wgs84(datum, declared))
     };
     let places: Vec<Option<LatLon>> = (0..wire.num_rows()).map(place).collect();
-    let cells: Vec<_> = places
-        .iter()
-        .map(|place| place.map(LatLon::cell_r9))
-        .collect();
-    let partition = |cell: &Option<h3o::CellIndex>| {
-        let parent = schemas::position::partition_cell((*cell)?, partition_resolution)?;
-        Some(parent.to_string())
-    };
+    let cells = cells(&places);
+    let partitions = partitions(&cells, partition_resolution);
     Place {
         lat: Arc::new(
             places
@@ -81,6 +79,30 @@ pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Pl
                 .map(|c| c.map(schemas::lake::cell_to_i64))
                 .collect::<Int64Array>(),
         ),
-        partition_cell: Arc::new(cells.iter().map(partition).collect::<StringArray>()),
+        partition_cell: Arc::new(partitions),
     }
+}
+
+/// Returns the cell of every position. Terminals mostly stay where they are, and finding a cell takes
+/// longer than finding the same position again.
+fn cells(places: &[Option<LatLon>]) -> Vec<Option<CellIndex>> {
+    let mut known: HashMap<[u64; 2], CellIndex, FixedState> = HashMap::default();
+    let cell = |place: &Option<LatLon>| {
+        let place = (*place)?;
+        let bits = [place.lat(), place.lon()].map(f64::to_bits);
+        Some(*known.entry(bits).or_insert_with(|| place.cell_r9()))
+    };
+    places.iter().map(cell).collect()
+}
+
+/// Names the partition of every cell.
+fn partitions(cells: &[Option<CellIndex>], resolution: Resolution) -> StringArray {
+    let mut names: HashMap<CellIndex, String, FixedState> = HashMap::default();
+    let mut partitions = StringBuilder::with_capacity(cells.len(), cells.len() * 15);
+    for cell in cells {
+        let parent = cell.and_then(|cell| schemas::position::partition_cell(cell, resolution));
+        let name = parent.map(|parent| &*names.entry(parent).or_insert_with(|| parent.to_string()));
+        partitions.append_option(name);
+    }
+    partitions.finish()
 }

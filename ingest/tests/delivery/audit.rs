@@ -100,7 +100,7 @@ fn a_row_that_is_there_twice_is_named_with_both_files() {
     let add = runtime().block_on(async {
         let folder = file.path.to_string();
         let folder = folder.rsplit_once('/').expect("a folder").0.to_owned() + "/";
-        let mut copy = lake::FileWriter::begin(&table, &folder, file.partition.clone())?;
+        let mut copy = lake::FileWriter::begin(&table, &folder, file.partition.clone(), None)?;
         copy.write(&rows[0].slice(2, 3)).await?;
         let add = copy.finish().await?;
         let commit = Commit {

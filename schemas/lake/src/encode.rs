@@ -20,13 +20,25 @@ const DELTA_PACKED: [&str; 6] = [
     "cell_r9",
 ];
 
-/// Returns how a file with these columns of the table is written.
-pub(crate) fn writer_properties(table: Table, schema: &Schema) -> WriterProperties {
+/// A file of facts with fewer rows is written for speed: it is merged into larger ones within days.
+const FEW_ROWS: usize = 8 * 1024;
+
+/// Returns how a file with these columns of the table is written, and so many rows where that is known.
+pub(crate) fn writer_properties(
+    table: Table,
+    schema: &Schema,
+    rows: Option<usize>,
+) -> WriterProperties {
     // What is derived is written once and read often; facts are written at the pace of Kafka.
-    let level = ZstdLevel::try_new(if table.is_derived() { 3 } else { 1 });
-    let level = level.expect("both are zstd levels");
+    let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).expect("a zstd level"));
+    let compression = match rows {
+        _ if table.is_derived() => zstd(3),
+        // A context of zstd for each column takes longer than the few rows of it.
+        Some(rows) if rows < FEW_ROWS => Compression::SNAPPY,
+        _ => zstd(1),
+    };
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(compression)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting_columns(table, schema)));
@@ -45,6 +57,11 @@ pub(crate) fn writer_properties(table: Table, schema: &Schema) -> WriterProperti
         builder = builder
             .set_column_dictionary_enabled(ColumnPath::from("event_id"), false)
             .set_column_bloom_filter_enabled(ColumnPath::from("terminal_id"), true);
+        if let Some(rows) = rows.and_then(|rows| u64::try_from(rows).ok()) {
+            let terminals = rows.clamp(1, ROW_GROUP_ROWS as u64);
+            builder =
+                builder.set_column_bloom_filter_max_ndv(ColumnPath::from("terminal_id"), terminals);
+        }
     }
     builder.build()
 }

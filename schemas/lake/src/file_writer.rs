@@ -33,7 +33,8 @@ pub struct FileWriter {
 }
 
 impl FileWriter {
-    /// Begins a file under `folder` (with a slash at its end), whose partition has these values.
+    /// Begins a file under `folder` (with a slash at its end), whose partition has these values;
+    /// `rows` says how many it will have, where that is known.
     ///
     /// # Errors
     /// When the columns cannot be encoded, which is a bug.
@@ -41,10 +42,11 @@ impl FileWriter {
         table: &LakeTable,
         folder: &str,
         partition_values: HashMap<String, Option<String>>,
+        rows: Option<usize>,
     ) -> Result<Self, TableError> {
         let kind = table.table;
         let schema = file_schema(kind);
-        let properties = writer_properties(kind, &schema);
+        let properties = writer_properties(kind, &schema, rows);
         let path = format!("{folder}part-{}.parquet", Uuid::new_v4());
         Ok(Self {
             encoder: ArrowWriter::try_new(Vec::new(), schema, Some(properties))

@@ -52,7 +52,7 @@ pub async fn write(table: &LakeTable, sorted: &RecordBatch) -> Result<Vec<Add>, 
     for range in partition_ranges(kind, sorted).map_err(misfit)? {
         let rows = sorted.slice(range.start, range.len());
         let (folder, partition_values) = partition_of(kind, &rows);
-        let mut file = FileWriter::begin(table, &folder, partition_values)?;
+        let mut file = FileWriter::begin(table, &folder, partition_values, Some(rows.num_rows()))?;
         file.write(&rows_without_partitions(kind, &rows).map_err(misfit)?)
             .await?;
         adds.push(file.finish().await?);
