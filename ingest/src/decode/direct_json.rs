@@ -44,7 +44,10 @@ impl<'a> Text<'a> {
                         let may_be_null = lenient || columns.fields[at].nullable;
                         self.value(&mut columns.columns[at], may_be_null)?;
                     }
-                    None => self.skip_scalar()?,
+                    None => {
+                        std::str::from_utf8(key).ok()?;
+                        self.skip_scalar()?;
+                    }
                 }
                 self.skip_space();
                 if self.take(b'}') {
@@ -110,7 +113,7 @@ impl<'a> Text<'a> {
     /// Reads over the value of a key nobody asked for; objects and lists are left to the general decoder.
     fn skip_scalar(&mut self) -> Option<()> {
         match self.0.first()? {
-            b'"' => self.string().map(drop),
+            b'"' => std::str::from_utf8(self.string()?).ok().map(drop),
             b'-' | b'0'..=b'9' => self.number().map(drop),
             _ => [&b"null"[..], b"true", b"false"]
                 .into_iter()
