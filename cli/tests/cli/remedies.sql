@@ -1,6 +1,8 @@
--- Counts failures by remedy from the view of failures, and tells where the advice counts others: an
--- independent way to the same numbers, but for terminals that changed the carrier within a day.
-with wide as ({causes}),
+with wide as (
+    -- Counts failures by remedy from the view of failures, and tells where the advice counts others: an
+    -- independent way to the same numbers, but for terminals that changed the carrier within a day.
+    {causes}
+),
 
 found as (
     select terminal_id, remedy, sum(failures) as failures
