@@ -130,6 +130,8 @@ pub struct LakeSession {
     location: Url,
     as_of: AsOf,
     tables: Vec<TableState>,
+    /// In the order of [`Table::ALL`].
+    opened: Vec<Arc<LakeTable>>,
     facts: Vec<Arc<LakeTable>>,
     fact_rows_by_day: BTreeMap<NaiveDate, u64>,
 }
@@ -161,6 +163,7 @@ impl LakeSession {
             location,
             as_of: options.as_of,
             tables: Vec::new(),
+            opened: Vec::new(),
             facts: Vec::new(),
             fact_rows_by_day: BTreeMap::new(),
         };
@@ -183,31 +186,44 @@ impl LakeSession {
     /// # Errors
     /// When a table cannot be read; the session then keeps what it had.
     pub async fn refresh(&mut self) -> Result<(), SessionError> {
-        let mut snapshots = Vec::with_capacity(Table::ALL.len());
-        for table in Table::ALL {
-            snapshots.push(Snapshot::load(&self.location, table, self.as_of).await?);
-        }
-        let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
-        let mut tables = Vec::with_capacity(snapshots.len());
-        let mut fact_rows_by_day = BTreeMap::new();
-        let mut facts = Vec::new();
-        for (snapshot, store) in snapshots {
+        self.open_tables(|_| true).await
+    }
+
+    /// Takes up what was derived since; everything else stays as it was found. An analysis goes by one
+    /// state of the facts, whose logs take longest to read.
+    pub(crate) async fn refresh_derived(&mut self) -> Result<(), SessionError> {
+        self.open_tables(Table::is_derived).await
+    }
+
+    async fn open_tables(&mut self, anew: impl Fn(Table) -> bool) -> Result<(), SessionError> {
+        let mut opened: Vec<Arc<LakeTable>> = Vec::with_capacity(Table::ALL.len());
+        for (at, table) in Table::ALL.into_iter().enumerate() {
+            if let Some(known) = self.opened.get(at)
+                && !anew(table)
+            {
+                opened.push(known.clone());
+                continue;
+            }
+            let (snapshot, store) = Snapshot::load(&self.location, table, self.as_of).await?;
             if let Some(store) = store
                 && self.location.scheme() != "file"
             {
                 self.context
                     .register_object_store(snapshot.store_url.as_ref(), store);
             }
-            tables.push(snapshot.state());
-            let name = snapshot.table.name().to_owned();
-            let is_fact = snapshot.table.event_kind().is_some();
-            let table = Arc::new(LakeTable::new(snapshot));
-            if is_fact {
+            opened.push(Arc::new(LakeTable::new(snapshot)));
+        }
+        let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
+        let mut fact_rows_by_day = BTreeMap::new();
+        let mut facts = Vec::new();
+        for table in &opened {
+            let name = table.snapshot().table.name().to_owned();
+            if table.snapshot().table.event_kind().is_some() {
                 table.add_rows_by_day(&mut fact_rows_by_day);
                 facts.push(table.clone());
                 once.register_table(name.clone(), Arc::new(OnceTable::new(table.clone())))?;
             }
-            raw.register_table(name, table)?;
+            raw.register_table(name, table.clone())?;
         }
         let catalog = self
             .context
@@ -216,7 +232,11 @@ impl LakeSession {
         catalog.register_schema(RAW_SCHEMA, raw)?;
         catalog.register_schema(ONCE_SCHEMA, once)?;
         views::register(&self.context).await?;
-        self.tables = tables;
+        self.tables = opened
+            .iter()
+            .map(|table| table.snapshot().state())
+            .collect();
+        self.opened = opened;
         self.facts = facts;
         self.fact_rows_by_day = fact_rows_by_day;
         Ok(())

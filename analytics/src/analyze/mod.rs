@@ -126,21 +126,21 @@ pub async fn analyze(
         progress(&format!("outages of {}", days::name(block)));
         let around = outages::days_around(block);
         days::publish_activity(lake, &registry, around, options.now).await?;
-        lake.refresh().await?;
+        lake.refresh_derived().await?;
         outages::publish(lake, &registry, block, options.now).await?;
-        lake.refresh().await?;
+        lake.refresh_derived().await?;
         for day in block {
             progress(&format!("{}", day.0));
             days::publish(lake, &registry, *day, options.now).await?;
         }
     }
     if !changed.is_empty() {
-        lake.refresh().await?;
+        lake.refresh_derived().await?;
     }
     progress(&format!("window {from} to {to}"));
     let window_computed = window::publish(lake, from, to, options.now).await?;
     if window_computed {
-        lake.refresh().await?;
+        lake.refresh_derived().await?;
     }
     Ok(Analysis {
         window_from: from,

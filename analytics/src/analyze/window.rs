@@ -112,7 +112,7 @@ pub(super) async fn publish(
         .await?;
     publication.replace(Table::Cells, &zones.cells).await?;
     drop((models, zones));
-    lake.refresh().await?;
+    lake.refresh_derived().await?;
     let effects = effects::find(lake, &origin, from, to).await?;
     publication
         .replace(Table::InterventionEffects, &effects)

@@ -43,6 +43,10 @@ impl LakeTable {
         Self { snapshot }
     }
 
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// Adds the rows of each day, the first partition column of a fact table.
     pub(crate) fn add_rows_by_day(&self, days: &mut BTreeMap<NaiveDate, u64>) {
         for file in self.snapshot.files.iter() {
