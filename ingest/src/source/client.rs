@@ -154,6 +154,8 @@ pub(crate) fn settings(kafka: &KafkaConfig, group: &str) -> Result<ClientConfig,
             "queued.max.messages.kbytes",
             (kafka.queue_limit.as_u64() / 1024).max(1).to_string(),
         )
+        // After a flush the queue is full; a second of patience would pass before the next fetch.
+        .set("fetch.queue.backoff.ms", "20")
         // One answer of a broker may exceed the queue's limit, and its size is before decompression.
         .set(
             "fetch.max.bytes",
