@@ -160,7 +160,7 @@ impl<'a> Text<'a> {
 
     fn integer(&mut self) -> Option<i64> {
         let number = self.number()?;
-        (number.fraction == 0 && !number.has_point).then_some(number.signed())
+        (number.fraction == 0).then_some(number.signed())
     }
 
     /// Reads a number without an exponent of at most 18 digits.
@@ -172,7 +172,6 @@ impl<'a> Text<'a> {
             is_negative,
             digits: 0,
             fraction: 0,
-            has_point: false,
         };
         let whole = self.digits(&mut number)?;
         if whole > 1 && from[usize::from(is_negative)] == b'0' {
@@ -180,7 +179,6 @@ impl<'a> Text<'a> {
         }
         let mut all = whole;
         if self.take(b'.') {
-            number.has_point = true;
             number.fraction = self.digits(&mut number)?;
             all += number.fraction;
         }
@@ -251,9 +249,8 @@ struct Number<'a> {
     is_negative: bool,
     /// All digits, those behind the point too.
     digits: u64,
-    /// How many are behind the point.
+    /// How many are behind the point; a point has one at least.
     fraction: u32,
-    has_point: bool,
 }
 
 impl Number<'_> {

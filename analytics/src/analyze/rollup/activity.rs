@@ -7,7 +7,6 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
-use h3o::CellIndex;
 use object_store::ObjectStore;
 use schemas::Table;
 use schemas::lake::cell_to_i64;
@@ -18,7 +17,7 @@ use super::fold::cell_r4;
 use super::hours::midnight_us;
 use super::names::{Name, Names};
 use super::output::{Origin, Texts, moments};
-use super::registered::Registry;
+use super::registered::{LastTerminal, Registry};
 use crate::analyze::AnalyzeError;
 use crate::analyze::interned::Interned;
 
@@ -73,19 +72,14 @@ impl Activity {
         midnight_us: i64,
     ) -> Result<(), AnalyzeError> {
         let mut coders = Coders::default();
-        // Rows of one terminal stand together.
-        let mut last: Option<(u32, Option<CellIndex>)> = None;
+        let mut last = LastTerminal::default();
         part.read(store, Table::Heartbeats, &COLUMNS, |batch, rows| {
             let events = Events::of(batch, Table::Heartbeats, &mut coders, names);
             let attempts = Numbers::<Int32Type>::of(batch, "attempts");
             for row in rows.iter().map(|row| *row as usize) {
                 let time_us = events.time_us.value(row);
                 let name = events.terminals.value(row);
-                let (number, home) = match last {
-                    Some(last) if self.ids.text(last.0) == name => last,
-                    _ => (self.ids.number(name), registry.home_r4(name)),
-                };
-                last = Some((number, home));
+                let (number, home) = last.find(name, &mut self.ids, registry);
                 let place = home.or_else(|| cell_r4(events.cell_r9.at(row)?));
                 let whom = Whom {
                     host: events.host.at(row),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use h3o::CellIndex;
 use object_store::ObjectStore;
 use schemas::Table;
 use statistics::outages::FailingTerminals;
@@ -11,7 +10,7 @@ use super::events::{Coders, Events};
 use super::facts::Part;
 use super::fold::cell_r4;
 use super::names::{Name, Names};
-use super::registered::Registry;
+use super::registered::{LastTerminal, Registry};
 use super::terminal::SLOT_S;
 use crate::analyze::AnalyzeError;
 use crate::analyze::interned::Interned;
@@ -65,8 +64,7 @@ impl Failing {
     ) -> Result<(), AnalyzeError> {
         let out_of_range = OutOfRange::of(names);
         let mut coders = Coders::default();
-        // Rows of one terminal stand together.
-        let mut last: Option<(u32, Option<CellIndex>)> = None;
+        let mut last = LastTerminal::default();
         part.read(store, Table::Declines, &COLUMNS, |batch, rows| {
             let events = Events::of(batch, Table::Declines, &mut coders, names);
             let outcome = coders.code(batch, "outcome", names);
@@ -76,11 +74,7 @@ impl Failing {
                     continue;
                 }
                 let name = events.terminals.value(row);
-                let (terminal, home) = match last {
-                    Some(last) if self.ids.text(last.0) == name => last,
-                    _ => (self.ids.number(name), registry.home_r4(name)),
-                };
-                last = Some((terminal, home));
+                let (terminal, home) = last.find(name, &mut self.ids, registry);
                 let known = |name: Name| (name != 0).then_some(name);
                 self.add(FailingTerminals {
                     slot: events.time_us.value(row).div_euclid(SLOT_US),

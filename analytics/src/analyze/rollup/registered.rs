@@ -20,6 +20,25 @@ const SQL: &str = "select terminals.terminal_id, terminals.merchant_id, terminal
     merchants.time_zone, merchants.opens_local, merchants.closes_local \
     from lake.terminals left join lake.merchants on terminals.merchant_id = merchants.merchant_id";
 
+/// The terminal of the row before, its number and where it is registered: rows of one stand together.
+#[derive(Debug, Default)]
+pub(super) struct LastTerminal(Option<(u32, Option<CellIndex>)>);
+
+impl LastTerminal {
+    /// Returns a terminal's number among `ids`, and the cell of resolution 4 it is registered in.
+    pub(super) fn find(
+        &mut self,
+        name: &str,
+        ids: &mut Interned,
+        registry: &Registry,
+    ) -> (u32, Option<CellIndex>) {
+        match self.0 {
+            Some(last) if ids.text(last.0) == name => last,
+            _ => *self.0.insert((ids.number(name), registry.home_r4(name))),
+        }
+    }
+}
+
 /// One registered terminal.
 #[derive(Debug, Clone)]
 pub(super) struct Registered {
@@ -104,7 +123,7 @@ impl Registry {
     }
 
     /// Returns the cell of resolution 4 in which a terminal is registered.
-    pub(super) fn home_r4(&self, terminal: &str) -> Option<CellIndex> {
+    fn home_r4(&self, terminal: &str) -> Option<CellIndex> {
         cell_r4(self.terminal(self.number(terminal))?.home_r9)
     }
 
