@@ -34,13 +34,8 @@ const ONCE_SCHEMA: &str = "once";
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The lake's place is neither a path nor a URL this build knows.
-    #[error("{lake:?} is not a place a lake can be: {reason}")]
-    Location {
-        /// The place as given.
-        lake: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Location(#[from] lake::TableError),
     /// There is no table at the place.
     #[error("no lake at {lake}: it holds none of the tables {tables}")]
     NoLake {
@@ -154,7 +149,7 @@ impl LakeSession {
     /// # Errors
     /// When there is no lake, or one of its tables has another layout or an unreadable log.
     pub async fn open(lake: &str, options: SessionOptions) -> Result<Self, SessionError> {
-        let location = lake_url(lake)?;
+        let location = lake::lake_url(lake)?;
         let config = session_config(&options);
         let context = SessionContext::new_with_config_rt(config, runtime(&options)?);
         functions::register(&context);
@@ -315,18 +310,6 @@ pub(crate) async fn gather(frame: DataFrame) -> Result<Answer, SessionError> {
     let schema = stream.schema();
     let batches = stream.try_collect().await?;
     Ok(Answer { schema, batches })
-}
-
-fn lake_url(lake: &str) -> Result<Url, SessionError> {
-    let location_error = |reason: String| SessionError::Location {
-        lake: lake.to_owned(),
-        reason,
-    };
-    if lake.contains("://") {
-        return Url::parse(lake).map_err(|error| location_error(error.to_string()));
-    }
-    let path = std::path::absolute(lake).map_err(|error| location_error(error.to_string()))?;
-    Url::from_directory_path(path).map_err(|()| location_error("not an absolute path".into()))
 }
 
 fn session_config(options: &SessionOptions) -> SessionConfig {

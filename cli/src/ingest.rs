@@ -40,7 +40,7 @@ pub struct IngestArgs {
     /// Kafka brokers, HOST:PORT separated by commas
     #[arg(long, value_name = "HOST:PORT")]
     brokers: Option<String>,
-    /// Folder of the lake
+    /// Folder or URL of the lake
     #[arg(long, value_name = "LAKE", env = "NOTSPOT_LAKE")]
     lake: Option<String>,
     /// Consumer group; also names the positions in the lake

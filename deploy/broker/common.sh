@@ -84,3 +84,62 @@ write_whole() {
     printf '%s\n' "$@" >"$file.part"
     mv "$file.part" "$file"
 }
+
+# Reads the options every service has into port, data, remove_data and stop_with_stdin, and fills in
+# what was not given; the caller defines usage.
+service_options() {
+    port='' data='' remove_data='' stop_with_stdin=''
+    while (($#)); do
+        case "$1" in
+        --port) port="${2:?--port needs a number}" && shift 2 ;;
+        --data) data="${2:?--data needs a folder}" && shift 2 ;;
+        --remove-data) remove_data=yes && shift ;;
+        --stop-with-stdin) stop_with_stdin=yes && shift ;;
+        --help | -h) usage && exit ;;
+        *) fail "unknown argument $1; see --help" ;;
+        esac
+    done
+    check_number --port "$port" 65535
+    # shellcheck disable=SC2119  # nothing further is needed
+    require_java_and
+    port="${port:-$(free_port)}"
+    port_is_taken "$port" && fail "port $port on 127.0.0.1 is taken; choose another with --port"
+    if [[ -z $data ]]; then
+        data="$(mktemp -d)"
+        remove_data=yes
+    fi
+}
+
+# Runs a service that listens on port until it is stopped: NAME, WHAT it is, its URL, its COMMAND.
+serve() {
+    local name=$1 what=$2 url=$3 log="$data/$1.log"
+    service_name=$name service_pid='' watcher_pid=''
+    trap 'stop_service $?' EXIT
+    trap 'stop_service 0' INT TERM
+    mkdir -p "$data"
+    "${@:4}" </dev/null >"$log" 2>&1 &
+    service_pid=$!
+    if [[ -n $stop_with_stdin ]]; then
+        watch_stdin $$ <&0 &
+        watcher_pid=$!
+    fi
+    wait_for_port "$port" "$service_pid" 90 "$what" "$log"
+    write_whole "$data/$name" "$url"
+    echo "$name: $url"
+    wait "$service_pid" || fail "$what stopped by itself; its log is $log"
+}
+
+stop_service() {
+    trap - EXIT INT TERM
+    set +e
+    [[ -n $watcher_pid ]] && kill "$watcher_pid" 2>/dev/null
+    if [[ -n $service_pid ]]; then
+        # What is to outlive it is in its files, so there is nothing to wait for.
+        kill -9 "$service_pid" 2>/dev/null
+        wait "$service_pid" 2>/dev/null
+    fi
+    rm -f "${data:?}/$service_name"
+    # A service that failed leaves its log for whoever looks into it.
+    [[ -n $remove_data && $1 == 0 ]] && rm -rf "$data"
+    exit "$1"
+}

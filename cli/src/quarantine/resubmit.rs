@@ -42,7 +42,7 @@ pub struct ResubmitArgs {
     /// TOML file with the settings of the ingester
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the lake
+    /// Folder or URL of the lake
     #[arg(long, value_name = "LAKE", env = "NOTSPOT_LAKE")]
     lake: Option<String>,
     /// Encoding of all topics

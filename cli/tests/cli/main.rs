@@ -14,5 +14,6 @@ mod registry;
 mod replay;
 mod shell;
 mod stat;
+mod store;
 mod support;
 mod truths;

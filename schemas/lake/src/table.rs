@@ -1,6 +1,7 @@
 //! One Delta table of the lake: opened, created, checked for its layout, and committed to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Remove, Transaction};
@@ -17,8 +18,8 @@ use schemas::lake::{
 };
 use url::Url;
 
-use crate::TableError;
 use crate::create::{create, first_difference};
+use crate::{TableError, table_url};
 
 /// What a commit changes.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +49,10 @@ pub enum CommitKind {
     Delete,
 }
 
+/// Attempts to create a table before the last error is returned, and the pause between two.
+const CREATIONS: u32 = 4;
+const CREATION_PAUSE: Duration = Duration::from_millis(500);
+
 /// An open table of the lake.
 #[derive(Debug, Clone)]
 pub struct LakeTable {
@@ -56,26 +61,6 @@ pub struct LakeTable {
     /// Resolution of its partition cells.
     pub partition_resolution: Resolution,
     pub(crate) delta: DeltaTable,
-}
-
-/// Turns a lake's path or URL into the address of one of its tables.
-///
-/// # Errors
-/// When the path cannot be made absolute or the URL does not parse.
-pub fn table_url(lake: &str, table: Table) -> Result<Url, TableError> {
-    let unusable = |reason: String| TableError::Lake {
-        lake: lake.to_owned(),
-        reason,
-    };
-    let root = if lake.contains("://") {
-        Url::parse(&format!("{}/", lake.trim_end_matches('/')))
-            .map_err(|e| unusable(e.to_string()))?
-    } else {
-        let path = std::path::absolute(lake).map_err(|error| unusable(error.to_string()))?;
-        Url::from_directory_path(&path).map_err(|()| unusable("not a path".into()))?
-    };
-    root.join(&format!("{}/", table.name()))
-        .map_err(|error| unusable(error.to_string()))
 }
 
 impl LakeTable {
@@ -145,10 +130,25 @@ impl LakeTable {
                 reason: format!("{}: {error}", folder.display()),
             })?;
         }
-        let delta = create(table, &location, partition_resolution, mode).await;
-        delta
-            .and_then(|delta| Self::of(table, delta))
-            .map_err(|source| log_error(table, &location, source))
+        let mut attempt = 0;
+        loop {
+            let delta = create(table, &location, partition_resolution, mode).await;
+            let source = match delta.and_then(|delta| Self::of(table, delta)) {
+                Ok(made) => return Ok(made),
+                Err(source) => source,
+            };
+            // The store's answer was lost, or another program made the table at the same moment.
+            if mode == SaveMode::Ignore
+                && let Some(found) = Self::found(lake, table).await?
+            {
+                return Ok(found);
+            }
+            attempt += 1;
+            if attempt == CREATIONS {
+                return Err(log_error(table, &location, source));
+            }
+            tokio::time::sleep(CREATION_PAUSE).await;
+        }
     }
 
     fn of(table: Table, delta: DeltaTable) -> Result<Self, DeltaTableError> {

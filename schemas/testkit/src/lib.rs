@@ -1,6 +1,6 @@
-//! For tests: a real Kafka broker, a schema registry, events, messages and batches.
+//! For tests: a real Kafka broker, a schema registry, an object store, events, messages and batches.
 //!
-//! A broker or registry that cannot be had fails the test that asks for it: nothing is skipped.
+//! A service that cannot be had fails the test that asks for it: nothing is skipped.
 //! Only tests depend on this crate.
 //!
 //! ```no_run
@@ -21,15 +21,19 @@
 pub mod batches;
 mod broker;
 pub mod events;
+mod faults;
 mod messages;
 mod registry;
 mod script;
 mod secure;
+mod store;
 
 pub use broker::{Broker, TEST_BROKERS, shared_kafka};
+pub use faults::{Fault, FaultyStore};
 pub use messages::{Message, produce, produce_all};
 pub use registry::{Registry, shared_registry};
 pub use secure::{SecureKafka, secure_kafka};
+pub use store::{Store, shared_store, store_environment};
 
 /// Makes a name no other test uses, on whichever broker: `PREFIX-` and eight hexadecimal digits.
 pub fn unique_name(prefix: &str) -> String {
