@@ -3,12 +3,14 @@
 Usage: compare.py NOTSPOT JSON_BROKERS AVRO_BROKERS
 
 Brokers are HOST:PORT of two test brokers (deploy/broker/start) filled by `notspot simulate country`,
-one in JSON and one in Avro; only terminal.signal is read, the other topics are to be empty or missing. Every
-program reads all there is, one after the other on the same cores, and is measured by its own
-processor time, user and system; the broker's is not in it. The bare consumer takes messages in batches
-of 10,000 with librdkafka and does nothing with them.
+one in JSON and one in Avro; only terminal.signal is read. Every program reads all there is, one after the
+other on the same cores, and is measured by its own processor time, user and system; the broker's is not in
+it, nor what readies a program. The bare consumer takes messages in batches of 10,000 with librdkafka and
+does nothing with them. mq-bridge 1.2.0 is built without zstd: it gets a copy of the topic in lz4. Spark
+needs Java 17 or newer; its connectors are fetched by their Maven coordinates.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -18,11 +20,17 @@ import time
 import uuid
 
 TOPIC = "terminal.signal"
+LZ4_TOPIC = "terminal.signal.lz4"
+EMPTY_TOPICS = {"heartbeat": "none.heartbeat", "decline": "none.decline"}
 BATCH = 50_000
+SIGNAL_SCHEMA = pathlib.Path(__file__).parents[2] / "schemas/contracts/signal.schema.json"
+SPARK_PACKAGES = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0,io.delta:delta-spark_2.13:4.4.0"
+SPARK_TYPES = {"string": "string", "integer": "bigint", "number": "double"}
+SPARK_FOLDER = pathlib.Path.home() / ".cache/notspot/spark-4.2.0-delta-4.4.0"
 
 
 def consume(brokers, batch):
-    """Yields lists of payloads until the ends that the partitions had at the start."""
+    """Yields lists of messages until the ends that the partitions had at the start."""
     import confluent_kafka as kafka
 
     consumer = kafka.Consumer(
@@ -41,7 +49,7 @@ def consume(brokers, batch):
     while left > 0:
         messages = consumer.consume(min(batch, left), timeout=10)
         left -= len(messages)
-        yield [message.value() for message in messages]
+        yield messages
     consumer.close()
 
 
@@ -55,8 +63,8 @@ def python(brokers, folder):
     from deltalake import write_deltalake
 
     rows = 0
-    for payloads in consume(brokers, BATCH):
-        events = [json.loads(payload) for payload in payloads]
+    for messages in consume(brokers, BATCH):
+        events = [json.loads(message.value()) for message in messages]
         for event in events:
             event["event_date"] = event["event_time"][:10]
         write_deltalake(
@@ -70,6 +78,31 @@ def python(brokers, folder):
     return rows
 
 
+def copy_to_lz4(brokers, _):
+    from confluent_kafka import Producer
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": brokers})
+    partitions = len(admin.list_topics(TOPIC).topics[TOPIC].partitions)
+    admin.create_topics([NewTopic(LZ4_TOPIC, partitions, 1)])[LZ4_TOPIC].result()
+    producer = Producer({"bootstrap.servers": brokers, "compression.type": "lz4", "linger.ms": 100})
+    rows = 0
+    for messages in consume(brokers, BATCH):
+        for message in messages:
+            producer.produce(LZ4_TOPIC, message.value(), message.key(), message.partition())
+        producer.flush()
+        rows += len(messages)
+    return rows
+
+
+def remove_lz4(brokers, _):
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": brokers})
+    admin.delete_topics([LZ4_TOPIC])[LZ4_TOPIC].result()
+    return 0
+
+
 def mq_bridge(brokers, folder):
     """Its Rust core: JSON to Parquet files, without a table, a partition or a check."""
     import mq_bridge
@@ -80,13 +113,13 @@ def mq_bridge(brokers, folder):
             "input": {
                 "kafka": {
                     "url": brokers,
-                    "topic": TOPIC,
+                    "topic": LZ4_TOPIC,
                     "group_id": str(uuid.uuid4()),
                     "consumer_options": [["auto.offset.reset", "earliest"]],
                 }
             },
             "output": {"object_store": {"url": f"file://{folder}/files", "format": "parquet", "fsync": "off"}},
-            "batch_size": BATCH,
+            "batch_size": 10_000,
             "exit_on_empty": True,
             "empty_batch_delay_ms": 5000,
         },
@@ -98,12 +131,79 @@ def mq_bridge(brokers, folder):
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 
+@contextlib.contextmanager
+def spark_session(settings):
+    """Waits for the end of its Java process: only then is that one's processor time in ours."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    java = session.sparkContext._gateway.proc
+    try:
+        yield session
+    finally:
+        session.stop()
+        java.stdin.close()
+        java.wait()
+
+
+def fetch_spark_jars(*_):
+    with spark_session({"spark.jars.packages": SPARK_PACKAGES, "spark.jars.ivy": str(SPARK_FOLDER)}):
+        return 0
+
+
+def spark_type(schema):
+    """The Spark type of a JSON Schema, in DDL."""
+    if "items" in schema:
+        return f"array<{spark_type(schema['items'])}>"
+    if "properties" in schema:
+        return f"struct<{', '.join(f'{name}: {spark_type(of)}' for name, of in schema['properties'].items())}>"
+    if schema.get("format") == "date-time":
+        return "timestamp"
+    return next(ddl for kind, ddl in SPARK_TYPES.items() if kind in schema["type"])
+
+
+def spark(brokers, folder):
+    """Structured Streaming: all there is as one batch, appended to a Delta table by day."""
+    from pyspark.sql import functions
+
+    settings = {
+        "spark.driver.memory": "4g",
+        "spark.ui.enabled": "false",
+        # The defaults, 200 and 50, are for clusters.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.jars": ",".join(map(str, SPARK_FOLDER.glob("jars/*.jar"))),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    }
+    source = {"kafka.bootstrap.servers": brokers, "subscribe": TOPIC, "startingOffsets": "earliest"}
+    event_type = spark_type(json.loads(SIGNAL_SCHEMA.read_text()))
+    with spark_session(settings) as session:
+        messages = session.readStream.format("kafka").options(**source).load()
+        events = messages.select(functions.from_json(messages.value.cast("string"), event_type).alias("event"))
+        events = events.select("event.*", functions.to_date("event.event_time").alias("event_date"))
+        lake = events.writeStream.format("delta").partitionBy("event_date").trigger(availableNow=True)
+        lake.option("checkpointLocation", f"{folder}/checkpoint").start(f"{folder}/lake").awaitTermination()
+        return session.read.format("delta").load(f"{folder}/lake").count()
+
+
+def create_empty(brokers, _):
+    """The topics that notspot ingest expects beside the one that is read."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": brokers})
+    for topic in EMPTY_TOPICS.values() - admin.list_topics().topics.keys():
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    return 0
+
+
 def notspot(program, encoding):
     def run(brokers, folder):
         settings = pathlib.Path(folder, "notspot.toml")
         topics = "".join(
-            f'[topics.{name}]\nname = "terminal.{name}"\nencoding = "{encoding}"\n'
-            for name in ("heartbeat", "signal", "decline")
+            f'[topics.{kind}]\nname = "{topic}"\nencoding = "{encoding}"\n'
+            for kind, topic in {"signal": TOPIC, **EMPTY_TOPICS}.items()
         )
         settings.write_text(
             f'lake = "{folder}/lake"\nuntil_end = true\n[kafka]\nbrokers = "{brokers}"\n{topics}[http]\nenabled = false\n'
@@ -122,16 +222,17 @@ def measured(engine, brokers):
         if child == 0:
             with out.open("w") as file:
                 os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
             try:
                 print(engine(brokers, folder), flush=True)
                 os._exit(0)
             except BaseException as error:  # the parent says what became of it
-                print(f"failed: {error}", flush=True)
+                print(f"{type(error).__name__}: {error}".splitlines()[0], flush=True)
                 os._exit(1)
         _, status, usage = os.wait4(child, 0)
         text = out.read_text().strip()
         if status != 0:
-            raise RuntimeError(text[-300:] or f"exit status {status}")
+            raise RuntimeError(text.splitlines()[-1][:300] if text else f"exit status {status}")
         committed = [line for line in text.splitlines() if "rows committed" in line] or text.splitlines()
         rows = int(committed[-1].split()[0].replace(",", ""))
         return rows, usage.ru_utime + usage.ru_stime, time.time() - began, usage.ru_maxrss / 1024
@@ -144,10 +245,16 @@ def main():
     engines = [
         ("bare consumer, JSON", bare, in_json),
         ("bare consumer, Avro", bare, in_avro),
+        ("(empty topics, JSON)", create_empty, in_json),
         ("notspot ingest, JSON", notspot(program, "json"), in_json),
+        ("(empty topics, Avro)", create_empty, in_avro),
         ("notspot ingest, Avro", notspot(program, "avro"), in_avro),
         ("confluent-kafka + deltalake, JSON", python, in_json),
+        ("(copy for mq-bridge)", copy_to_lz4, in_json),
         ("mq-bridge to Parquet files, JSON", mq_bridge, in_json),
+        ("(end of the copy)", remove_lz4, in_json),
+        ("(jars for Spark)", fetch_spark_jars, in_json),
+        ("Spark Streaming + Delta, JSON", spark, in_json),
     ]
     pace = {}
     print(f"{'':36}{'rows':>12}{'CPU s':>8}{'s':>8}{'peak MiB':>10}{'rows/CPU s':>12}{'notspot JSON is':>17}")
@@ -156,6 +263,8 @@ def main():
             rows, cpu_s, took_s, peak_mib = measured(engine, brokers)
         except RuntimeError as error:
             print(f"{name:36}failed: {error}", flush=True)
+            continue
+        if name.startswith("("):  # readies the next one or clears up
             continue
         pace[name] = rows / cpu_s
         ours = pace.get("notspot ingest, JSON")

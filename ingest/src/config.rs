@@ -222,7 +222,7 @@ impl Default for IngestConfig {
             ]),
             schema_registry: RegistryConfig::default(),
             flush: FlushConfig {
-                max_size: ByteSize::mib(64),
+                max_size: ByteSize::mib(128),
                 max_age: Duration::from_secs(60),
                 stop_deadline: Duration::from_secs(30),
                 revoke_deadline: Duration::from_secs(20),

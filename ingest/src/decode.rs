@@ -8,6 +8,7 @@ mod avro;
 mod columns;
 mod direct_avro;
 mod direct_json;
+pub(crate) mod glance;
 mod json;
 pub mod schema_ids;
 

@@ -19,6 +19,7 @@ pub mod sink;
 mod source;
 pub mod validate;
 
+pub use accept::{Judged, judge};
 pub use config::IngestConfig;
 pub use error::IngestError;
 pub use observe::Progress;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::error::IngestError;
 
@@ -67,6 +67,10 @@ const DEAD_AFTER: Duration = Duration::from_secs(310);
 
 /// Buckets of durations, s.
 const SECONDS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+/// Buckets of sizes of files, bytes.
+const SIZES: [f64; 8] = [1e4, 3e4, 1e5, 3e5, 1e6, 1e7, 1e8, 1e9];
+/// Buckets of attempts.
+const ATTEMPTS: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
 
 /// Serves `/metrics`, `/livez` and `/readyz` until the returned task is aborted.
 ///
@@ -82,6 +86,12 @@ pub(crate) async fn serve(
         .map_err(|source| IngestError::Listen { address, source })?;
     let recorder = PrometheusBuilder::new()
         .set_buckets(&SECONDS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_bytes".into()), &SIZES)
+        })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_attempts".into()), &ATTEMPTS)
+        })
         .expect("there are buckets")
         .build_recorder();
     let handle: PrometheusHandle = recorder.handle();

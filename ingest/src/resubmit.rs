@@ -152,12 +152,11 @@ impl Run<'_> {
             let rows = batch::read(&self.quarantine, files).await?;
             let batch = Batch::of(&rows, &topic.name, &self.options.reasons, &mut report);
             batch.learn(topic.encoding, &mut self.ids).await?;
-            let accepted =
-                batch.accept(kind, topic, self, facts.partition_resolution, &mut report)?;
-            report.accepted += accepted.rows() as u64;
-            if accepted.rows() > 0 && !self.options.dry_run {
+            let accepted = batch.accept(kind, topic, self, &facts, &mut report).await?;
+            report.accepted += accepted.rows as u64;
+            if accepted.rows > 0 && !self.options.dry_run {
                 let places = batch.accepted(&accepted);
-                steps.enter(&mut facts, &accepted.rows, self.now).await?;
+                steps.enter(&mut facts, accepted.adds, self.now).await?;
                 steps
                     .leave(&mut self.quarantine, files, topic, &places, self.now)
                     .await?;

@@ -3,6 +3,7 @@
 
 mod numbers;
 mod place;
+pub(crate) mod places;
 mod refusals;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use h3o::Resolution;
 use schemas::EventKind;
 
 use crate::decode::{Decoded, Refused, take_rows};
+use places::{Found, Places};
 
 /// What is refused, and where rows go.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,14 @@ pub struct Origin {
     pub time_ms: Option<i64>,
 }
 
+/// What is known of a message before it is decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) origin: Origin,
+    /// Its position, where that was looked for.
+    pub(crate) found: Option<Found>,
+}
+
 /// Rows ready for the table, and the messages refused on the way.
 #[derive(Debug)]
 pub struct Checked {
@@ -54,16 +64,17 @@ pub struct Checked {
 
 /// Checks decoded rows and brings them into their table's schema.
 ///
-/// `origins` holds one entry a message; `now` is the ingest time.
+/// `known` holds one entry a message; `now` is the ingest time.
 ///
 /// # Errors
 /// Only when columns do not fit together, which is a bug.
-pub fn check(
+pub(crate) fn check(
     kind: EventKind,
     topic: &str,
     decoded: Decoded,
-    origins: &[Origin],
+    known: &[Known],
     rules: &Rules,
+    places: &mut Places,
     now: DateTime<Utc>,
 ) -> Result<Checked, ArrowError> {
     let mut refused = decoded.refused;
@@ -85,11 +96,11 @@ pub fn check(
         true => decoded.rows,
         false => take_rows(&decoded.rows, &keep)?,
     };
-    let origins: Vec<Origin> = keep
-        .iter()
-        .map(|row| origins[decoded.messages[*row as usize]])
-        .collect();
-    let rows = facts(kind, topic, &rows, &origins, rules, now)?;
+    let of_row = |row: &u32| known[decoded.messages[*row as usize]];
+    let origins: Vec<Origin> = keep.iter().map(|row| of_row(row).origin).collect();
+    let found = |row: usize| of_row(&keep[row]).found;
+    let place = place::locate(&rows, found, rules.partition_resolution, places);
+    let rows = facts(kind, topic, &rows, &origins, &place, now)?;
     Ok(Checked { rows, refused })
 }
 
@@ -98,12 +109,11 @@ fn facts(
     topic: &str,
     wire: &RecordBatch,
     origins: &[Origin],
-    rules: &Rules,
+    place: &place::Place,
     now: DateTime<Utc>,
 ) -> Result<RecordBatch, ArrowError> {
     let schema = kind.table().schema();
     let numbers = numbers::clean(kind, wire);
-    let place = place::locate(wire, rules.partition_resolution);
     let rows = wire.num_rows();
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some(schemas::UTC.into()));
     let columns = schema.fields().iter().map(|field| {

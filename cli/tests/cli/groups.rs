@@ -18,14 +18,14 @@ use crate::kafka::{Lake, all_places, fleet, names, produce, topics};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `notspot ingest` with its metrics.
-struct Member {
+pub(crate) struct Member {
     child: Child,
     port: u16,
     log: PathBuf,
 }
 
 impl Member {
-    fn start(lake: &Lake, options: &[&str]) -> Self {
+    pub(crate) fn start(lake: &Lake, options: &[&str]) -> Self {
         let port = free_port();
         let listen = format!("--set=http.listen=127.0.0.1:{port}");
         let own = [
@@ -52,7 +52,7 @@ impl Member {
     }
 
     /// Asks to stop and waits for the end; returns the exit code.
-    fn terminate(mut self) -> i32 {
+    pub(crate) fn terminate(mut self) -> i32 {
         self.signal("-TERM");
         self.ended()
     }
@@ -98,7 +98,7 @@ impl Member {
         }
     }
 
-    fn has_consumed(&self, messages: usize) {
+    pub(crate) fn has_consumed(&self, messages: usize) {
         self.wait_until("consumed", |member| {
             member.metric("notspot_ingest_records_consumed_total") >= messages as f64
         });
@@ -135,6 +135,7 @@ fn assert_once(lake: &Lake, topics: [&str; 3]) {
     let differ = found.iter().zip(&all).find(|(found, sent)| found != sent);
     assert_eq!(differ, None, "first place that differs: found, sent");
     assert_eq!(found.len(), all.len());
+    lake.audit().done();
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) struct Fleet {
     /// Events of the JSON files, in the order of [`EventKind::ALL`].
     pub(crate) events: [Vec<Row>; 3],
     /// Messages of the Avro files, in the same order.
-    frames: [Vec<Vec<u8>>; 3],
+    pub(crate) frames: [Vec<Vec<u8>>; 3],
 }
 
 pub(crate) fn fleet() -> &'static Fleet {
@@ -189,6 +189,10 @@ impl Lake {
 
     pub(crate) fn ingest(&self, options: &[&str]) -> Ran {
         finish(&mut self.command(options))
+    }
+
+    pub(crate) fn audit(&self) -> Ran {
+        run(&["audit", text(&self.path())])
     }
 
     pub(crate) fn ask(&self, sql: &str) -> Vec<Row> {
@@ -509,6 +513,7 @@ fn kill_and_resume((moment, has_come): Moment, topics: [&str; 3], bad: &[Place])
     let mut found = [lake.stored(), bad.to_vec()].concat();
     found.sort();
     assert_same(&found, &all, moment);
+    lake.audit().done();
 }
 
 /// Sends each bad payload between good ones, to one partition after the other, and checks that the

@@ -2,6 +2,7 @@
 
 mod demo;
 mod devices;
+mod disk;
 mod errors;
 mod groups;
 mod help;
@@ -12,6 +13,7 @@ mod null_maps;
 mod quarantine;
 mod registry;
 mod replay;
+mod schemas;
 mod shell;
 mod stat;
 mod store;

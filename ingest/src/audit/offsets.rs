@@ -1,6 +1,7 @@
 //! Sets of offsets in little memory, and what they say of a partition. Pure.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::spans::{Place, Span};
 use super::{Fault, FaultKind, PartitionAudit};
@@ -56,6 +57,22 @@ impl OffsetSet {
             }
         }
         true
+    }
+
+    /// Adds all of a block; `false` when some of it was there, and nothing is added then.
+    fn insert_block(&mut self, number: i64) -> bool {
+        match self.0.entry(number) {
+            Entry::Vacant(place) => {
+                place.insert(Block::Full);
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
+    /// Whether all of a block is in the set.
+    fn has_block(&self, number: i64) -> bool {
+        matches!(self.0.get(&number), Some(Block::Full))
     }
 
     fn first(&self) -> Option<i64> {
@@ -151,27 +168,65 @@ impl Found {
             }
             return;
         }
-        match kind {
-            Kind::Row => self.rows += 1,
-            Kind::Quarantined => self.quarantined += 1,
-            Kind::WithoutEvent => self.without_event += 1,
-        }
+        *self.counter(kind) += 1;
         // One layer more than it was read: what is found still more often is no more doubled for it.
         for layer in 0..=self.spans.len() {
-            if layer == self.layers.len() {
-                self.layers.push(OffsetSet::default());
-            }
-            if self.layers[layer].insert(offset) {
+            if self.layer(layer).insert(offset) {
                 return;
             }
         }
     }
 
-    /// Takes a range of offsets in, both ends included.
-    pub fn add_range(&mut self, kind: Kind, (first, last): (i64, i64)) {
-        for offset in first..=last {
-            self.add(kind, offset);
+    fn counter(&mut self, kind: Kind) -> &mut u64 {
+        match kind {
+            Kind::Row => &mut self.rows,
+            Kind::Quarantined => &mut self.quarantined,
+            Kind::WithoutEvent => &mut self.without_event,
         }
+    }
+
+    fn layer(&mut self, layer: usize) -> &mut OffsetSet {
+        if layer == self.layers.len() {
+            self.layers.push(OffsetSet::default());
+        }
+        &mut self.layers[layer]
+    }
+
+    /// Takes a range of offsets in, both ends included: a gap can be of billions.
+    pub fn add_range(&mut self, kind: Kind, (first, last): (i64, i64)) {
+        let last = match kind {
+            Kind::Row => last,
+            Kind::Quarantined | Kind::WithoutEvent => last.min(self.next() - 1),
+        };
+        let mut at = first;
+        while at <= last {
+            let number = at.div_euclid(BLOCK);
+            let end = ((number + 1) * BLOCK).min(last + 1);
+            let is_whole = end - at == BLOCK && kind != Kind::Row;
+            if !(is_whole && self.add_block(kind, number)) {
+                for offset in at..end {
+                    self.add(kind, offset);
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// Takes the offsets of a block in; `false` when a layer holds only some of them.
+    fn add_block(&mut self, kind: Kind, number: i64) -> bool {
+        let layers = 0..=self.spans.len();
+        let Some(layer) = layers
+            .into_iter()
+            .find(|at| !self.layer(*at).has_block(number))
+        else {
+            *self.counter(kind) += BLOCK.unsigned_abs();
+            return true;
+        };
+        let is_new = self.layer(layer).insert_block(number);
+        if is_new {
+            *self.counter(kind) += BLOCK.unsigned_abs();
+        }
+        is_new
     }
 
     /// Cuts the offsets where the number of spans that hold them changes.
@@ -363,11 +418,37 @@ mod tests {
         }
 
         #[test]
-        fn whole_blocks_are_as_good_as_their_offsets(from in 0_i64..200_000, length in 1_i64..200_000) {
-            let mut found = Found::of(vec![span(0, 500_000)]);
-            found.add_range(Kind::WithoutEvent, (from, from + length - 1));
-            let counted = found.counted(&place()).audit;
-            prop_assert_eq!(counted.missing, (500_000 - length).unsigned_abs());
+        fn whole_blocks_are_as_good_as_their_offsets(
+            spans in prop::sample::select(vec![vec![span(0, 300_000)], vec![span(0, 300_000), span(70_000, 200_000)]]),
+            given in prop::collection::vec((0_i64..300_000, 1_i64..150_000), 1..5),
+        ) {
+            let (mut by_range, mut one_by_one) = (Found::of(spans.clone()), Found::of(spans));
+            for (from, length) in given {
+                let range = (from, from + length - 1);
+                by_range.add_range(Kind::WithoutEvent, range);
+                for offset in range.0..=range.1 {
+                    one_by_one.add(Kind::WithoutEvent, offset);
+                }
+            }
+            let (counted, wanted) = (by_range.counted(&place()), one_by_one.counted(&place()));
+            prop_assert_eq!(counted.audit, wanted.audit);
+            prop_assert_eq!(counted.faults, wanted.faults);
         }
+    }
+
+    #[test]
+    fn a_gap_of_billions_is_taken_in_by_blocks() {
+        const GAP: i64 = 20_000_000_000;
+        let mut found = Found::of(vec![span(0, GAP + 2)]);
+        found.add_range(Kind::WithoutEvent, (1, GAP));
+        found.add(Kind::Row, 0);
+        found.add(Kind::Row, 7_777_777_777);
+        let audit = found.counted(&place()).audit;
+        assert_eq!((audit.without_event, audit.rows), (GAP.unsigned_abs(), 2));
+        assert_eq!(
+            ranges(&found, FaultKind::Doubled),
+            [(7_777_777_777, 7_777_777_777)]
+        );
+        assert_eq!(ranges(&found, FaultKind::Missing), [(GAP + 1, GAP + 1)]);
     }
 }

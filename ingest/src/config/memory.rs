@@ -17,7 +17,7 @@ pub struct MemoryConfig {
 const RESERVE: u64 = 96 << 20;
 /// The client's queue may overshoot by an answer of a broker, and answers grow when decompressed.
 const QUEUE_FACTOR: u64 = 2;
-/// What a row needs while it is decoded, sorted and encoded, bytes.
+/// What a row needs while it is put in order, decoded and encoded, bytes.
 const ROW: u64 = 1024;
 /// A flush of fewer rows than this makes files too small to be of use.
 const FEWEST_ROWS: u64 = 16 * 1024;

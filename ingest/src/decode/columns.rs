@@ -36,16 +36,40 @@ pub(super) enum Column {
     Records(Records),
 }
 
-/// Which rows have a value.
-pub(super) struct Known(BooleanBufferBuilder);
+/// Which rows have a value: bits only once there is one without.
+#[derive(Default)]
+pub(super) struct Known {
+    rows: usize,
+    bits: Option<BooleanBufferBuilder>,
+}
 
 impl Known {
-    fn new(rows: usize) -> Self {
-        Self(BooleanBufferBuilder::new(rows))
+    fn value(&mut self) {
+        self.rows += 1;
+        if let Some(bits) = &mut self.bits {
+            bits.append(true);
+        }
     }
 
-    fn finish(mut self) -> Option<NullBuffer> {
-        let nulls = NullBuffer::new(self.0.finish());
+    fn null(&mut self) {
+        let bits = self.bits.get_or_insert_with(|| {
+            let mut bits = BooleanBufferBuilder::new(self.rows + 1);
+            bits.append_n(self.rows, true);
+            bits
+        });
+        bits.append(false);
+        self.rows += 1;
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.rows = rows;
+        if let Some(bits) = &mut self.bits {
+            bits.truncate(rows);
+        }
+    }
+
+    fn finish(self) -> Option<NullBuffer> {
+        let nulls = NullBuffer::new(self.bits?.finish());
         (nulls.null_count() > 0).then_some(nulls)
     }
 }
@@ -62,7 +86,7 @@ impl Texts {
     pub(super) fn push(&mut self, text: &[u8]) -> Option<()> {
         self.bytes.extend_from_slice(text);
         self.ends.push(i32::try_from(self.bytes.len()).ok()?);
-        self.known.0.append(true);
+        self.known.value();
         Some(())
     }
 }
@@ -76,7 +100,7 @@ pub(super) struct Booleans {
 impl Booleans {
     pub(super) fn push(&mut self, value: bool) {
         self.values.append(value);
-        self.known.0.append(true);
+        self.known.value();
     }
 }
 
@@ -89,7 +113,7 @@ pub(super) struct Numbers<T: ArrowPrimitiveType> {
 impl<T: ArrowPrimitiveType> Numbers<T> {
     pub(super) fn push(&mut self, value: T::Native) {
         self.values.push(value);
-        self.known.0.append(true);
+        self.known.value();
     }
 
     fn finish(self) -> PrimitiveArray<T> {
@@ -108,7 +132,7 @@ impl Records {
     /// Ends the list whose records were added to `items`.
     pub(super) fn end_list(&mut self) -> Option<()> {
         self.ends.push(i32::try_from(self.items.rows).ok()?);
-        self.known.0.append(true);
+        self.known.value();
         Some(())
     }
 }
@@ -153,7 +177,7 @@ impl Columns {
 
 impl Column {
     fn new(kind: &'static FieldKind, rows: usize) -> Self {
-        let known = Known::new(rows);
+        let known = Known::default();
         match kind {
             FieldKind::Text => Self::Text(Texts {
                 ends: offsets(rows),
@@ -201,7 +225,7 @@ impl Column {
                 &mut records.known
             }
         };
-        known.0.append(false);
+        known.null();
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -231,7 +255,7 @@ impl Column {
                 &mut records.known
             }
         };
-        known.0.truncate(rows);
+        known.truncate(rows);
     }
 
     fn finish(self, field: &Field) -> Result<ArrayRef, ArrowError> {

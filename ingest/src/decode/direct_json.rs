@@ -16,7 +16,7 @@ pub(super) fn read(columns: &mut Columns, payload: &[u8]) -> Option<()> {
 }
 
 /// The bytes not read yet.
-struct Text<'a>(&'a [u8]);
+pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
 impl<'a> Text<'a> {
     /// Reads an object; `lenient` leaves it to validation to find what is missing.
@@ -84,10 +84,7 @@ impl<'a> Text<'a> {
             }
             Column::Int(numbers) => numbers.push(i32::try_from(self.integer()?).ok()?),
             Column::Long(numbers) => numbers.push(self.integer()?),
-            Column::Time(numbers) => numbers.push(match self.0.first()? {
-                b'"' => moment_ms(self.string()?)?,
-                _ => self.integer()?,
-            }),
+            Column::Time(numbers) => numbers.push(self.time_ms()?),
             Column::Float(numbers) => numbers.push(self.number()?.as_f32()?),
             Column::Double(numbers) => numbers.push(self.number()?.as_f64()?),
             Column::Records(records) => {
@@ -111,7 +108,7 @@ impl<'a> Text<'a> {
     }
 
     /// Reads over the value of a key nobody asked for; objects and lists are left to the general decoder.
-    fn skip_scalar(&mut self) -> Option<()> {
+    pub(super) fn skip_scalar(&mut self) -> Option<()> {
         match self.0.first()? {
             b'"' => std::str::from_utf8(self.string()?).ok().map(drop),
             b'-' | b'0'..=b'9' => self.number().map(drop),
@@ -122,13 +119,13 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.0 {
             self.0 = rest;
         }
     }
 
-    fn take(&mut self, byte: u8) -> bool {
+    pub(super) fn take(&mut self, byte: u8) -> bool {
         match self.0.split_first() {
             Some((first, rest)) if *first == byte => {
                 self.0 = rest;
@@ -138,7 +135,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn expect(&mut self, byte: u8) -> Option<()> {
         self.take(byte).then_some(())
     }
 
@@ -149,13 +146,29 @@ impl<'a> Text<'a> {
     }
 
     /// Reads a text without escapes.
-    fn string(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
         let end = memchr::memchr2(b'"', b'\\', self.0)?;
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
         self.expect(b'"')?;
         text.iter().all(|byte| *byte >= b' ').then_some(text)
+    }
+
+    /// Reads a moment, ms since the epoch.
+    pub(super) fn time_ms(&mut self) -> Option<i64> {
+        match self.0.first()? {
+            b'"' => moment_ms(self.string()?),
+            _ => self.integer(),
+        }
+    }
+
+    /// Reads a number that may be null.
+    pub(super) fn number_or_null(&mut self) -> Option<Option<f64>> {
+        match self.take_word(b"null") {
+            true => Some(None),
+            false => self.number()?.as_f64().map(Some),
+        }
     }
 
     fn integer(&mut self) -> Option<i64> {

@@ -75,7 +75,14 @@ impl SchemaIds {
             if self.known.contains_key(&id) {
                 continue;
             }
-            match registry.schema(id).await? {
+            let answer = registry.schema(id).await;
+            let result = match &answer {
+                Ok(Some(_)) => "ok",
+                Ok(None) => "unknown",
+                Err(_) => "error",
+            };
+            metrics::counter!("notspot_ingest_schema_fetch_total", "result" => result).increment(1);
+            match answer? {
                 Some(schema) => {
                     self.known.insert(id, schema);
                 }

@@ -405,6 +405,23 @@ async fn positions_outlive_checkpoints_and_the_end_of_the_old_log() {
 }
 
 #[tokio::test]
+async fn a_writer_that_slept_through_the_end_of_the_log_it_knows_writes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut asleep = open(&folder).await;
+    let mut other = open(&folder).await;
+    fill(&mut other, 0, 6).await;
+    let checkpointed = other.checkpoint().await.expect("a checkpoint");
+    fill(&mut other, 120, 1).await;
+    let later = "2100-01-01T00:00:00Z".parse().expect("a time");
+    let deleted = other.forget_log_before(later).await;
+    assert!(checkpointed && deleted.expect("a log") >= 6);
+    // Its next version has the number of one that is deleted: what it writes there nobody would see.
+    fill(&mut asleep, 140, 1).await;
+    assert_eq!(rows(&mut other).await.len(), 160);
+    assert_eq!(rows(&mut asleep).await.len(), 160);
+}
+
+#[tokio::test]
 async fn bounds_that_cannot_hold_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let wrong = MaintainOptions {

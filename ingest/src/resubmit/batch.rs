@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use h3o::Resolution;
 use lake::{LakeFile, LakeTable, TableError};
 use schemas::EventKind;
 use schemas::quarantine::Reason;
@@ -15,6 +14,7 @@ use crate::config::{Encoding, TopicConfig};
 use crate::decode::{self, schema_ids::SchemaIds};
 use crate::error::IngestError;
 use crate::validate::Origin;
+use crate::validate::places::Places;
 
 /// Partition and offset of a message.
 pub(super) type Place = (i32, i64);
@@ -100,22 +100,26 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    pub(super) fn accept(
+    /// Tries the messages; a dry run writes no files.
+    pub(super) async fn accept(
         &self,
         kind: EventKind,
         topic: &TopicConfig,
         run: &Run<'_>,
-        partition_resolution: Resolution,
+        facts: &LakeTable,
         report: &mut TopicReport,
     ) -> Result<Accepted, IngestError> {
         let acceptance = Acceptance {
             kind,
             topic,
             validation: &run.config.validation,
-            partition_resolution,
+            partition_resolution: facts.partition_resolution,
             ids: &run.ids,
         };
-        let accepted = acceptance.accept(&self.0, run.now)?;
+        let table = (!run.options.dry_run).then_some(facts);
+        let accepted = acceptance
+            .accept(&self.0, &mut Places::default(), table, run.now)
+            .await?;
         for refused in &accepted.refused {
             *report.refused.entry(refused.reason).or_default() += 1;
         }

@@ -9,13 +9,12 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use deltalake_core::kernel::{Remove, Transaction};
+use deltalake_core::kernel::{Add, Remove, Transaction};
 use futures::TryStreamExt;
 use lake::{Commit, CommitKind, LakeFile, LakeTable};
 use schemas::Table;
 
 use super::batch::{Place, places};
-use crate::accept::write_groups;
 use crate::config::TopicConfig;
 use crate::error::IngestError;
 
@@ -44,15 +43,15 @@ impl Steps {
         self.entered != self.left
     }
 
-    /// Makes rows events. A run beside this one counts the same step: the later of the two conflicts.
+    /// Makes the rows of files events. A run beside this one counts the same step: the later of the two conflicts.
     pub(super) async fn enter(
         &mut self,
         facts: &mut LakeTable,
-        rows: &[RecordBatch],
+        adds: Vec<Add>,
         now: DateTime<Utc>,
     ) -> Result<(), IngestError> {
         let commit = Commit {
-            adds: write_groups(facts, rows).await?,
+            adds,
             transactions: vec![self.count(self.entered + 1, now)],
             ..Commit::default()
         };

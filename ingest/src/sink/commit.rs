@@ -81,6 +81,9 @@ pub async fn commit_fenced(
             .collect();
         let result = table.commit(commit.clone(), CommitKind::Append).await;
         let Err(error) = result else {
+            let name = table.table.name();
+            metrics::histogram!("notspot_ingest_commit_attempts", "table" => name)
+                .record(f64::from(attempt));
             return Ok(Outcome::Committed);
         };
         tracing::warn!(table = %table.table, attempt, %error, "commit unclear, reading positions back");

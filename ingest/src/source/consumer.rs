@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{self, Probe, Witness};
-use super::engine::{Engine, Partition};
+use super::engine::{Engine, IDLE, Partition};
 use super::rebalance::{Callbacks, hint, reposition, watermarks};
 use crate::error::IngestError;
 use crate::flush::Trigger;
@@ -15,8 +15,6 @@ use crate::pipeline::Shutdown;
 const POLL: Duration = Duration::from_millis(100);
 /// How often the loop shows that it turns.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
-/// Without a message for this long, a partition that ends in control records counts as read.
-const IDLE: Duration = Duration::from_secs(5);
 /// Closing a consumer may hang in the client; the process does not wait longer than this.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(15);
 /// Credentials refused for this long, and by every broker, will not be accepted later.
@@ -56,18 +54,21 @@ fn poll_loop(
     let mut shown = Instant::now();
     loop {
         let mut pause = false;
+        // Not locked while polling: callbacks run inside it.
         let polled = consumer.poll(POLL);
         // Asked once a message: it takes as long as copying one.
         let now = Instant::now();
+        let mut engine = callbacks.engine();
         match polled {
-            Some(Ok(message)) => callbacks.engine().take(&message, now)?,
+            Some(Ok(message)) => engine.take(&message, now)?,
             Some(Err(error)) => {
-                callbacks.engine().stir();
+                engine.stir();
+                drop(engine);
                 meet(consumer, topics, error)?;
+                engine = callbacks.engine();
             }
             None => pause = true,
         }
-        let mut engine = callbacks.engine();
         if let Some(fatal) = engine.fatal.take() {
             return Err(fatal);
         }
@@ -75,6 +76,7 @@ fn poll_loop(
             shown = now;
             pause = true;
             engine.turn();
+            engine.pass(&consumer.position()?, now);
             refuse_denied(callbacks, &engine)?;
         }
         if shutdown.requested() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use lake::LakeTable;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
 use schemas::{EventKind, Table};
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -19,6 +20,10 @@ use crate::error::IngestError;
 use crate::flush::{Buffered, Limits, Trigger};
 use crate::observe::{Consumed, Progress};
 use crate::pipeline::Clock;
+use crate::validate::places::Places;
+
+/// Without a message for this long, nothing more is on its way.
+pub(crate) const IDLE: Duration = Duration::from_secs(5);
 
 /// A partition of a topic, by what the topic carries.
 pub(crate) type Partition = (EventKind, i32);
@@ -33,6 +38,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) runtime: Handle,
     pub(crate) cluster: String,
+    pub(crate) places: Places,
     pub(crate) windows: BTreeMap<Partition, Window>,
     /// An error met inside a callback, for the loop to return.
     pub(crate) fatal: Option<IngestError>,
@@ -68,6 +74,7 @@ impl Engine {
             clock,
             runtime,
             cluster: String::new(),
+            places: Places::default(),
             windows: BTreeMap::new(),
             fatal: None,
             buffered: Buffered::default(),
@@ -150,6 +157,34 @@ impl Engine {
             self.consumed[&kind].count(message.payload_len() as u64);
         }
         Ok(())
+    }
+
+    /// Moves windows over control records behind their last message: where the partition falls idle,
+    /// no message comes that would show them, and Kafka deletes them one day. `positions` are the
+    /// client's, which follow what it hands over and control records alike.
+    pub(crate) fn pass(&mut self, positions: &TopicPartitionList, now: Instant) {
+        let is_quiet = self.quiet() > IDLE;
+        for element in positions.elements() {
+            let partition = self
+                .kind_of(element.topic())
+                .map(|kind| (kind, element.partition()));
+            let Some(window) = partition.and_then(|partition| self.windows.get_mut(&partition))
+            else {
+                continue;
+            };
+            // Just assigned anew, the client may still tell where it was before.
+            let Offset::Offset(position) = element.offset() else {
+                continue;
+            };
+            if !(window.is_read || is_quiet) {
+                continue;
+            }
+            let bytes = window.bytes();
+            if window.pass(position, now) {
+                self.buffered.bytes += window.bytes() - bytes;
+                self.buffered.since = self.buffered.since.or(window.since);
+            }
+        }
     }
 
     pub(crate) fn due(&self, now: Instant) -> Option<Trigger> {

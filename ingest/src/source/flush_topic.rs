@@ -3,10 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::max;
-use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
+use deltalake_core::kernel::Add;
 use schemas::lake::WithoutEvent;
 use schemas::{EventKind, Table};
 
@@ -14,7 +12,7 @@ use super::aside::{Cover, in_table};
 use super::engine::{Engine, Partition};
 use super::quarantine::{behind, quarantine_rows};
 use super::window::Window;
-use crate::accept::{Acceptance, Taken, write_groups};
+use crate::accept::{Acceptance, Taken};
 use crate::config::Encoding;
 use crate::decode;
 use crate::error::IngestError;
@@ -53,6 +51,7 @@ impl Engine {
     ) -> Result<Outcome, IngestError> {
         let now = (self.clock)();
         let started = Instant::now();
+        let mut places = std::mem::take(&mut self.places);
         let taken: Vec<Taken<'_>> = partitions
             .iter()
             .flat_map(|partition| taken(partition.1, &self.windows[partition]))
@@ -69,12 +68,17 @@ impl Engine {
             partition_resolution: self.facts[&kind].partition_resolution,
             ids: &self.ids,
         };
-        let accepted = acceptance.accept(&taken, now)?;
+        let table = &self.facts[&kind];
+        let accepted = acceptance
+            .accept(&taken, &mut places, Some(table), now)
+            .await?;
         let refused = quarantine_rows(&self.topic(kind).name, &taken, &accepted.refused, now)
             .map_err(in_table(Table::Quarantine))?;
         let advances: Vec<Advance> = partitions.iter().map(|p| self.advance(*p)).collect();
         drop(taken);
-        stage("decode", started);
+        self.places = places;
+        stage("write", started);
+        written(kind.table(), &accepted.adds);
         for refusal in &accepted.refused {
             metrics::counter!("notspot_ingest_dead_letters_total", "reason" => refusal.reason.as_str())
                 .increment(1);
@@ -90,15 +94,15 @@ impl Engine {
         };
         self.commit_skipped(&covers, now).await?;
         let outcome = self
-            .commit_facts(kind, &accepted.rows, &advances, now)
+            .commit_facts(kind, accepted.adds, &advances, now)
             .await?;
-        self.settle(partitions, outcome, accepted.rows(), quarantined);
+        self.settle(partitions, outcome, accepted.rows, quarantined);
         if outcome == Outcome::Committed {
-            freshness(&accepted.rows, now);
+            freshness(accepted.newest_us, now);
         }
         metrics::counter!("notspot_ingest_flush_total", "trigger" => trigger.as_str()).increment(1);
         tracing::info!(
-            table = %kind.table(), rows = accepted.rows(), quarantined,
+            table = %kind.table(), rows = accepted.rows, quarantined,
             trigger = trigger.as_str(), outcome = ?outcome, "flushed"
         );
         Ok(outcome)
@@ -127,7 +131,7 @@ impl Engine {
     async fn commit_facts(
         &mut self,
         kind: EventKind,
-        rows: &[RecordBatch],
+        adds: Vec<Add>,
         advances: &[Advance],
         now: DateTime<Utc>,
     ) -> Result<Outcome, IngestError> {
@@ -135,14 +139,6 @@ impl Engine {
             .facts
             .get_mut(&kind)
             .expect("tables of the settings are open");
-        let started = Instant::now();
-        let adds = write_groups(table, rows).await?;
-        stage("write", started);
-        let name = kind.table().name();
-        let bytes = adds.iter().map(|add| add.size.unsigned_abs()).sum();
-        metrics::counter!("notspot_ingest_files_written_total", "table" => name)
-            .increment(adds.len() as u64);
-        metrics::counter!("notspot_ingest_bytes_written_total", "table" => name).increment(bytes);
         let started = Instant::now();
         let outcome = commit_fenced(table, adds, advances, now.timestamp_millis()).await?;
         stage("commit", started);
@@ -194,6 +190,12 @@ impl Engine {
         let now_s = (self.clock)().timestamp_millis() as f64 / 1000.0;
         metrics::gauge!("notspot_ingest_last_commit_timestamp_seconds", "table" => table)
             .set(now_s);
+        let facts = &self.facts[kind];
+        if let (Ok(version), Ok(files)) = (facts.version(), facts.file_count()) {
+            metrics::gauge!("notspot_ingest_table_version", "table" => table).set(version as f64);
+            metrics::gauge!("notspot_ingest_table_active_files", "table" => table)
+                .set(files as f64);
+        }
     }
 }
 
@@ -216,14 +218,22 @@ fn stage(stage: &'static str, started: Instant) {
         .record(started.elapsed().as_secs_f64());
 }
 
+/// Shows what was stored; a commit that is refused leaves it for vacuum.
+fn written(table: Table, adds: &[Add]) {
+    let (name, bytes) = (
+        table.name(),
+        adds.iter().map(|add| add.size.unsigned_abs()).sum(),
+    );
+    metrics::counter!("notspot_ingest_files_written_total", "table" => name)
+        .increment(adds.len() as u64);
+    let size = metrics::histogram!("notspot_ingest_file_size_bytes", "table" => name);
+    adds.iter().for_each(|add| size.record(add.size as f64));
+    metrics::counter!("notspot_ingest_bytes_written_total", "table" => name).increment(bytes);
+}
+
 /// Shows how old the newest event is that has just become visible.
-fn freshness(rows: &[RecordBatch], now: DateTime<Utc>) {
-    let newest = rows
-        .iter()
-        .filter_map(|rows| rows.column_by_name("event_time"))
-        .filter_map(|times| max(times.as_primitive::<TimestampMicrosecondType>()))
-        .max();
-    if let Some(newest_us) = newest {
+fn freshness(newest_us: Option<i64>, now: DateTime<Utc>) {
+    if let Some(newest_us) = newest_us {
         let age_s = (now.timestamp_micros() - newest_us) as f64 / 1e6;
         metrics::gauge!("notspot_ingest_freshness_seconds").set(age_s);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Window {
     pub(crate) since: Option<Instant>,
     /// Time of the message before `start` by the lake, until that message was seen again.
     unproved_ms: Option<i64>,
+    /// Whether the client has brought a message since the window began.
+    pub(crate) is_read: bool,
     messages: Vec<Message>,
     arena: Arena,
 }
@@ -98,6 +100,7 @@ impl Window {
     /// When the message before the position is not the one the lake has.
     pub(crate) fn push(&mut self, arrived: Arrived<'_>) -> Result<bool, Stranger> {
         let unproved = self.unproved_ms.take();
+        self.is_read = true;
         if arrived.offset < self.next {
             // Otherwise a fetch that outlived a re-assignment.
             if arrived.offset + 1 == self.next
@@ -130,6 +133,18 @@ impl Window {
             payload,
         });
         Ok(true)
+    }
+
+    /// Moves on to where the client is, which has passed nothing but control records and aborted
+    /// messages since the last one it brought; tells whether it moved.
+    pub(crate) fn pass(&mut self, to: i64, now: Instant) -> bool {
+        if to <= self.next {
+            return false;
+        }
+        self.skip(self.next, to - 1, WithoutEvent::Hole);
+        self.next = to;
+        self.since.get_or_insert(now);
+        true
     }
 
     fn skip(&mut self, first: i64, last: i64, why: WithoutEvent) {
@@ -180,6 +195,7 @@ impl Window {
             start: self.next,
             next: self.next,
             last_time_ms: self.last_time_ms,
+            is_read: self.is_read,
             ..Self::default()
         };
     }

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, Float32Array,
+    PrimitiveArray, RecordBatch, StringArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float32Type, Int32Type, Int64Type};
 use schemas::EventKind;
 use schemas::contract::ContractField;
@@ -23,6 +25,12 @@ pub(super) struct Cleaned {
 impl Cleaned {
     pub(super) fn column(&self, name: &str) -> Option<ArrayRef> {
         self.columns.get(name).cloned()
+    }
+
+    fn put(&mut self, name: &str, changed: Option<impl Array + 'static>) {
+        if let Some(changed) = changed {
+            self.columns.insert(name.to_owned(), Arc::new(changed));
+        }
     }
 
     fn count(&mut self, row: usize, check: ReadingCheck) -> bool {
@@ -42,11 +50,16 @@ pub(super) fn clean(kind: EventKind, wire: &RecordBatch) -> Cleaned {
         sentinels: vec![0; rows],
         out_of_range: vec![0; rows],
     };
+    let by_rat = |name: &str| {
+        kind == EventKind::Signal
+            && (QUANTITIES.iter().any(|quantity| quantity.column() == name)
+                || CellNumber::ALL.iter().any(|number| number.column() == name))
+    };
     if kind == EventKind::Signal {
         clean_readings(wire, &mut cleaned);
     }
     for field in &kind.contract().fields {
-        if cleaned.columns.contains_key(&field.name) {
+        if by_rat(&field.name) {
             continue;
         }
         let column = wire
@@ -54,9 +67,16 @@ pub(super) fn clean(kind: EventKind, wire: &RecordBatch) -> Cleaned {
             .expect("decoded rows have every column");
         let bounded = field.range.0.is_some() || field.range.1.is_some();
         match column.data_type() {
-            DataType::Int32 if bounded => clean_ints(field, column, &mut cleaned),
-            DataType::Int64 if bounded => clean_longs(field, column, &mut cleaned),
-            DataType::Float32 if bounded => clean_floats(field, column, &mut cleaned),
+            DataType::Int32 if bounded => {
+                clean_numbers::<Int32Type>(field, column, &mut cleaned, f64::from);
+            }
+            #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+            DataType::Int64 if bounded => {
+                clean_numbers::<Int64Type>(field, column, &mut cleaned, |value| value as f64);
+            }
+            DataType::Float32 if bounded => {
+                clean_numbers::<Float32Type>(field, column, &mut cleaned, f64::from);
+            }
             DataType::Utf8 if !field.symbols.is_empty() => clean_words(field, column, &mut cleaned),
             _ => {}
         }
@@ -75,45 +95,86 @@ fn within(field: &ContractField, value: f64) -> ReadingCheck {
     }
 }
 
-fn clean_ints(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
-    let column = column.as_primitive::<Int32Type>();
-    let values = column.iter().enumerate();
-    let kept: Int32Array = values
-        .map(|(row, value)| value.filter(|v| cleaned.count(row, within(field, f64::from(*v)))))
-        .collect();
-    cleaned.columns.insert(field.name.clone(), Arc::new(kept));
-}
-
-fn clean_longs(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
-    let column = column.as_primitive::<Int64Type>();
-    let values = column.iter().enumerate();
-    #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
-    let kept: Int64Array = values
-        .map(|(row, value)| value.filter(|v| cleaned.count(row, within(field, *v as f64))))
-        .collect();
-    cleaned.columns.insert(field.name.clone(), Arc::new(kept));
-}
-
-fn clean_floats(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
-    let column = column.as_primitive::<Float32Type>();
-    let values = column.iter().enumerate();
-    let kept: Float32Array = values
-        .map(|(row, value)| value.filter(|v| cleaned.count(row, within(field, f64::from(*v)))))
-        .collect();
-    cleaned.columns.insert(field.name.clone(), Arc::new(kept));
+fn clean_numbers<T: ArrowPrimitiveType>(
+    field: &ContractField,
+    column: &ArrayRef,
+    cleaned: &mut Cleaned,
+    as_f64: impl Fn(T::Native) -> f64,
+) {
+    let column = column.as_primitive::<T>();
+    let kept = without_wrong(column, |row, value| {
+        cleaned.count(row, within(field, as_f64(value)))
+    });
+    cleaned.put(&field.name, kept);
 }
 
 fn clean_words(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
     let column = column.as_string::<i32>();
-    let known = |word: &str| match field.symbols.iter().any(|symbol| symbol == word) {
-        true => ReadingCheck::Valid,
-        false => ReadingCheck::OutOfRange,
-    };
-    let values = column.iter().enumerate();
-    let kept: StringArray = values
-        .map(|(row, value)| value.filter(|word| cleaned.count(row, known(word))))
-        .collect();
-    cleaned.columns.insert(field.name.clone(), Arc::new(kept));
+    let mut wrong = Vec::new();
+    // Rows of one terminal stand together, and mostly say the same.
+    let mut before = None;
+    each_value(column, |row| {
+        let word = column.value(row);
+        if before == Some(word) {
+            return;
+        }
+        let check = match field.symbols.iter().any(|symbol| symbol == word) {
+            true => ReadingCheck::Valid,
+            false => ReadingCheck::OutOfRange,
+        };
+        match cleaned.count(row, check) {
+            true => before = Some(word),
+            false => wrong.push(row),
+        }
+    });
+    let nulls = nulls_and(column, &wrong);
+    let kept = nulls.map(|nulls| {
+        StringArray::new(
+            column.offsets().clone(),
+            column.values().clone(),
+            Some(nulls),
+        )
+    });
+    cleaned.put(&field.name, kept);
+}
+
+/// Visits the rows that have a value.
+fn each_value(column: &dyn Array, visit: impl FnMut(usize)) {
+    match column.nulls() {
+        None => (0..column.len()).for_each(visit),
+        Some(nulls) => nulls.valid_indices().for_each(visit),
+    }
+}
+
+/// Nulls every value that is not right; `None` when all are.
+fn without_wrong<T: ArrowPrimitiveType>(
+    column: &PrimitiveArray<T>,
+    mut is_right: impl FnMut(usize, T::Native) -> bool,
+) -> Option<PrimitiveArray<T>> {
+    let mut wrong = Vec::new();
+    each_value(column, |row| {
+        if !is_right(row, column.values()[row]) {
+            wrong.push(row);
+        }
+    });
+    let nulls = nulls_and(column, &wrong)?;
+    Some(PrimitiveArray::new(column.values().clone(), Some(nulls)))
+}
+
+/// Returns what is null when these rows are too; `None` when there are none.
+fn nulls_and(column: &dyn Array, rows: &[usize]) -> Option<NullBuffer> {
+    if rows.is_empty() {
+        return None;
+    }
+    let mut known = BooleanBufferBuilder::new(column.len());
+    match column.nulls() {
+        None => known.append_n(column.len(), true),
+        Some(nulls) => known.append_buffer(nulls.inner()),
+    }
+    for row in rows {
+        known.set_bit(*row, false);
+    }
+    Some(NullBuffer::new(known.finish()))
 }
 
 const QUANTITIES: [Quantity; 6] = [
@@ -131,89 +192,88 @@ fn clean_readings(wire: &RecordBatch, cleaned: &mut Cleaned) {
         wire.column_by_name(name)
             .expect("signals have every column")
     };
-    let rats: Vec<Option<Rat>> = column("rat")
-        .as_string::<i32>()
-        .iter()
-        .map(|rat| Rat::from_str(rat?).ok())
-        .collect();
+    let rats = rats(column("rat").as_string::<i32>());
     let indices = decode_indices(column("raw_kind"), column("raw_index"), cleaned);
     for quantity in QUANTITIES {
-        let values = column(quantity.column()).as_primitive::<Float32Type>();
-        let mut kept = Vec::with_capacity(rats.len());
-        for (row, rat) in rats.iter().enumerate() {
-            let given = values.is_valid(row).then(|| values.value(row));
-            let checked = given.filter(|value| {
-                rat.is_some_and(|rat| cleaned.count(row, radio::check(rat, quantity, *value)))
-            });
-            let indexed = indices[row]
-                .filter(|(of, _)| *of == quantity)
-                .map(|(_, value)| value);
-            kept.push(checked.or(indexed));
+        let name = quantity.column();
+        let values = column(name).as_primitive::<Float32Type>();
+        let right = without_wrong(values, |row, value| {
+            rats[row].is_some_and(|rat| cleaned.count(row, radio::check(rat, quantity, value)))
+        });
+        let of_quantity = || indices.iter().filter(|(_, (of, _))| *of == quantity);
+        if of_quantity().next().is_none() {
+            cleaned.put(name, right);
+            continue;
         }
-        let kept: ArrayRef = Arc::new(Float32Array::from(kept));
-        cleaned.columns.insert(quantity.column().to_owned(), kept);
+        let mut filled: Vec<Option<f32>> = right.as_ref().unwrap_or(values).iter().collect();
+        for (row, (_, value)) in of_quantity() {
+            filled[*row].get_or_insert(*value);
+        }
+        cleaned.put(name, Some(Float32Array::from(filled)));
     }
     clean_cell_numbers(wire, &rats, cleaned);
 }
 
+/// Rows of one terminal stand together, and mostly have one RAT.
+fn rats(column: &StringArray) -> Vec<Option<Rat>> {
+    let mut before = (None, None);
+    let rats = column.iter().map(|text| {
+        if before.0 != text {
+            before = (text, text.and_then(|text| Rat::from_str(text).ok()));
+        }
+        before.1
+    });
+    rats.collect()
+}
+
+/// Returns the rows whose index stands for a value.
 fn decode_indices(
     kinds: &ArrayRef,
     indices: &ArrayRef,
     cleaned: &mut Cleaned,
-) -> Vec<Option<(Quantity, f32)>> {
+) -> Vec<(usize, (Quantity, f32))> {
     let (kinds, indices) = (
         kinds.as_string::<i32>(),
         indices.as_primitive::<Int32Type>(),
     );
-    let decode = |(row, (kind, index)): (usize, (Option<&str>, Option<i32>))| {
-        let kind = IndexKind::from_str(kind?).ok()?;
-        match kind.decode(index?) {
+    let mut found = Vec::new();
+    each_value(kinds, |row| {
+        let Ok(kind) = IndexKind::from_str(kinds.value(row)) else {
+            return;
+        };
+        if indices.is_null(row) {
+            return;
+        }
+        match kind.decode(indices.value(row)) {
             IndexReading::Value {
                 quantity, middle, ..
-            } => Some((quantity, middle)),
-            IndexReading::Unknown => {
-                cleaned.sentinels[row] += 1;
-                None
-            }
-            IndexReading::OutOfRange => {
-                cleaned.out_of_range[row] += 1;
-                None
-            }
+            } => found.push((row, (quantity, middle))),
+            IndexReading::Unknown => cleaned.sentinels[row] += 1,
+            IndexReading::OutOfRange => cleaned.out_of_range[row] += 1,
         }
-    };
-    kinds
-        .iter()
-        .zip(indices.iter())
-        .enumerate()
-        .map(decode)
-        .collect()
+    });
+    found
 }
 
 fn clean_cell_numbers(wire: &RecordBatch, rats: &[Option<Rat>], cleaned: &mut Cleaned) {
-    for number in [
-        CellNumber::Tac,
-        CellNumber::Pci,
-        CellNumber::Arfcn,
-        CellNumber::RadioCellId,
-    ] {
+    for number in CellNumber::ALL {
+        let name = number.column();
         let column = wire
-            .column_by_name(number.column())
+            .column_by_name(name)
             .expect("signals have every column");
-        let longs = arrow::compute::cast(column, &DataType::Int64).expect("integers widen");
-        let longs = longs.as_primitive::<Int64Type>();
-        let kept: Int64Array = longs
-            .iter()
-            .zip(rats)
-            .enumerate()
-            .map(|(row, (value, rat))| {
-                value.filter(|value| {
-                    rat.is_some_and(|rat| {
-                        cleaned.count(row, radio::check_number(rat, number, *value))
-                    })
-                })
-            })
-            .collect();
-        let kept = arrow::compute::cast(&kept, column.data_type()).expect("in range after checks");
-        cleaned.columns.insert(number.column().to_owned(), kept);
+        let mut is_right = |row: usize, value: i64| {
+            rats[row].is_some_and(|rat| cleaned.count(row, radio::check_number(rat, number, value)))
+        };
+        match column.data_type() {
+            DataType::Int32 => {
+                let column = column.as_primitive::<Int32Type>();
+                let kept = without_wrong(column, |row, value| is_right(row, value.into()));
+                cleaned.put(name, kept);
+            }
+            _ => {
+                let kept = without_wrong(column.as_primitive::<Int64Type>(), is_right);
+                cleaned.put(name, kept);
+            }
+        }
     }
 }

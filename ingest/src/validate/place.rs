@@ -1,15 +1,15 @@
 //! Where a row happened: the declared position to WGS-84 and to the cells it falls in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, StringBuilder,
 };
 use arrow::datatypes::Float64Type;
-use foldhash::fast::FixedState;
 use h3o::{CellIndex, Resolution};
-use schemas::{Datum, LatLon};
+use schemas::LatLon;
+
+use super::places::{Declared, Found, Places};
 
 /// The columns a position fills.
 pub(super) struct Place {
@@ -35,8 +35,13 @@ impl Place {
     }
 }
 
-/// Places rows whose positions were checked.
-pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Place {
+/// Places rows whose positions were checked. `known` may have what was found of a row before.
+pub(super) fn locate(
+    wire: &RecordBatch,
+    known: impl Fn(usize) -> Option<Found>,
+    partition_resolution: Resolution,
+    places: &mut Places,
+) -> Place {
     let column = |name: &str| {
         wire.column_by_name(name)
             .expect("every contract has a position")
@@ -47,62 +52,56 @@ pub(super) fn locate(wire: &RecordBatch, partition_resolution: Resolution) -> Pl
         lat.as_primitive::<Float64Type>(),
         lon.as_primitive::<Float64Type>(),
     );
-    let place = |row: usize| {
+    let find = |row: usize| {
         if lats.is_null(row) || lons.is_null(row) || datum.is_null(row) {
             return None;
         }
-        let declared = LatLon::new(lats.value(row), lons.value(row)).ok()?;
-        let datum: Datum = datum.value(row).parse().ok()?;
-        Some(schemas::position::to_wgs84(datum, declared))
+        let declared = Declared {
+            datum: datum.value(row).parse().ok()?,
+            lat: lats.value(row),
+            lon: lons.value(row),
+        };
+        match known(row) {
+            Some(found) if found.declared == declared => Some(found),
+            _ => places.find(declared),
+        }
     };
-    let places: Vec<Option<LatLon>> = (0..wire.num_rows()).map(place).collect();
-    let cells = cells(&places);
-    let partitions = partitions(&cells, partition_resolution);
+    let found: Vec<Option<Found>> = (0..wire.num_rows()).map(find).collect();
+    let degrees = |of: fn(LatLon) -> f64| -> ArrayRef {
+        let values = found.iter().map(|found| found.map(|found| of(found.wgs84)));
+        Arc::new(values.collect::<Float64Array>())
+    };
+    let cells = || found.iter().map(|found| found.map(|found| found.cell));
     Place {
-        lat: Arc::new(
-            places
-                .iter()
-                .map(|p| p.map(LatLon::lat))
-                .collect::<Float64Array>(),
-        ),
-        lon: Arc::new(
-            places
-                .iter()
-                .map(|p| p.map(LatLon::lon))
-                .collect::<Float64Array>(),
-        ),
+        lat: degrees(LatLon::lat),
+        lon: degrees(LatLon::lon),
         lat_declared: lat.clone(),
         lon_declared: lon.clone(),
         cell_r9: Arc::new(
-            cells
-                .iter()
-                .map(|c| c.map(schemas::lake::cell_to_i64))
+            cells()
+                .map(|cell| cell.map(schemas::lake::cell_to_i64))
                 .collect::<Int64Array>(),
         ),
-        partition_cell: Arc::new(partitions),
+        partition_cell: Arc::new(partitions(cells(), partition_resolution)),
     }
 }
 
-/// Returns the cell of every position. Terminals mostly stay where they are, and finding a cell takes
-/// longer than finding the same position again.
-fn cells(places: &[Option<LatLon>]) -> Vec<Option<CellIndex>> {
-    let mut known: HashMap<[u64; 2], CellIndex, FixedState> = HashMap::default();
-    let cell = |place: &Option<LatLon>| {
-        let place = (*place)?;
-        let bits = [place.lat(), place.lon()].map(f64::to_bits);
-        Some(*known.entry(bits).or_insert_with(|| place.cell_r9()))
-    };
-    places.iter().map(cell).collect()
-}
-
-/// Names the partition of every cell.
-fn partitions(cells: &[Option<CellIndex>], resolution: Resolution) -> StringArray {
-    let mut names: HashMap<CellIndex, String, FixedState> = HashMap::default();
+/// Names the partition of every cell; rows of one stand together mostly.
+fn partitions(
+    cells: impl ExactSizeIterator<Item = Option<CellIndex>>,
+    resolution: Resolution,
+) -> StringArray {
     let mut partitions = StringBuilder::with_capacity(cells.len(), cells.len() * 15);
+    let mut before: Option<(CellIndex, String)> = None;
     for cell in cells {
         let parent = cell.and_then(|cell| schemas::position::partition_cell(cell, resolution));
-        let name = parent.map(|parent| &*names.entry(parent).or_insert_with(|| parent.to_string()));
-        partitions.append_option(name);
+        if let Some(parent) = parent
+            && before.as_ref().is_none_or(|(of, _)| *of != parent)
+        {
+            before = Some((parent, parent.to_string()));
+        }
+        let name = before.as_ref().map(|(_, name)| name);
+        partitions.append_option(name.filter(|_| parent.is_some()));
     }
     partitions.finish()
 }

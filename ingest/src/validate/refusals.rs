@@ -131,15 +131,18 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
             .column_by_name(&field.name)
             .expect("decoded rows have every column");
         let column = column.as_string::<i32>();
+        let mut known = None;
         for (row, reason) in found.iter_mut().enumerate() {
-            if reason.is_none()
-                && column.is_valid(row)
-                && !field
-                    .symbols
-                    .iter()
-                    .any(|symbol| symbol == column.value(row))
-            {
-                let value = column.value(row);
+            if reason.is_some() || column.is_null(row) || known == Some(column.value(row)) {
+                continue;
+            }
+            let value = column.value(row);
+            known = field
+                .symbols
+                .iter()
+                .map(String::as_str)
+                .find(|symbol| *symbol == value);
+            if known.is_none() {
                 let shown = if looks_like_pan(value) {
                     "<masked>"
                 } else {

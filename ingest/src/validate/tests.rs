@@ -29,7 +29,21 @@ fn checked(kind: EventKind, payload: &[u8]) -> Checked {
         offset: 7,
         time_ms: Some(1_790_000_000_000),
     };
-    check(kind, kind.topic(), decoded, &[origin], &rules(), now()).expect("columns fit together")
+    let known = Known {
+        origin,
+        found: None,
+    };
+    let mut places = Places::default();
+    check(
+        kind,
+        kind.topic(),
+        decoded,
+        &[known],
+        &rules(),
+        &mut places,
+        now(),
+    )
+    .expect("columns fit together")
 }
 
 fn fixtures(kind: EventKind, side: &str) -> Vec<(String, Vec<u8>)> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use schemas::Table;
 use schemas::lake::WithoutEvent;
 use testkit::{Message, shared_kafka};
@@ -94,6 +96,43 @@ fn a_topic_made_anew_is_noticed_and_read_from_its_start_in_a_new_epoch() {
         assert_eq!(summary.rows, messages.unsigned_abs());
         case.assert_sound();
     }
+}
+
+#[test]
+fn aborted_messages_and_control_records_at_the_end_are_passed_and_may_be_deleted() {
+    let case = Case::new(1);
+    let wait = Duration::from_secs(30);
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", shared_kafka().bootstrap());
+    settings.set("transactional.id", testkit::unique_name("transaction"));
+    let producer: BaseProducer = settings.create().expect("a producer");
+    producer.init_transactions(wait).expect("a coordinator");
+    for (messages, is_aborted) in [(10, false), (5, true)] {
+        producer.begin_transaction().expect("ready");
+        for message in batch(messages, 1) {
+            let payload = message.payload.expect("an event");
+            let record = BaseRecord::to(&case.topic).key("T").payload(&payload);
+            producer
+                .send(record)
+                .map_err(|(error, _)| error)
+                .expect("queued");
+        }
+        producer.flush(wait).expect("arrived");
+        match is_aborted {
+            false => producer.commit_transaction(wait).expect("committed"),
+            true => producer.abort_transaction(wait).expect("aborted"),
+        }
+    }
+    // Ten rows and their marker, five aborted and theirs.
+    assert_eq!(case.ingest().expect("read to the end").rows, 10);
+    assert_eq!(skipped(&case, WithoutEvent::Hole), 7);
+    let of = &case.assert_sound().partitions[0];
+    assert_eq!((of.rows, of.without_event, of.next_offset), (10, 7, 17));
+    // Retention takes the markers too: no message is lost with them.
+    shared_kafka()
+        .delete_records(&case.topic, 0, 17)
+        .expect("deleted");
+    assert_eq!(case.ingest().expect("nothing is lost").consumed, 0);
 }
 
 #[test]

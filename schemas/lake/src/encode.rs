@@ -20,7 +20,8 @@ const DELTA_PACKED: [&str; 6] = [
     "cell_r9",
 ];
 
-/// A file of facts with fewer rows is written for speed: it is merged into larger ones within days.
+/// A file of facts with fewer rows is written for speed, with statistics of those columns alone that the log
+/// has them of: it is merged into larger ones within days.
 const FEW_ROWS: usize = 8 * 1024;
 
 /// Returns how a file with these columns of the table is written, and so many rows where that is known.
@@ -31,17 +32,27 @@ pub(crate) fn writer_properties(
 ) -> WriterProperties {
     // What is derived is written once and read often; facts are written at the pace of Kafka.
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).expect("a zstd level"));
-    let compression = match rows {
-        _ if table.is_derived() => zstd(3),
-        // A context of zstd for each column takes longer than the few rows of it.
-        Some(rows) if rows < FEW_ROWS => Compression::SNAPPY,
-        _ => zstd(1),
-    };
+    let is_small = !table.is_derived() && rows.is_some_and(|rows| rows < FEW_ROWS);
     let mut builder = WriterProperties::builder()
-        .set_compression(compression)
+        .set_compression(match (is_small, table.is_derived()) {
+            // A context of zstd for each column takes longer than the few rows of it.
+            (true, _) => Compression::SNAPPY,
+            (false, true) => zstd(3),
+            (false, false) => zstd(1),
+        })
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_enabled(match is_small {
+            true => EnabledStatistics::None,
+            false => EnabledStatistics::Page,
+        })
+        .set_offset_index_disabled(is_small)
         .set_sorting_columns(Some(sorting_columns(table, schema)));
+    if is_small {
+        for column in table.statistics_columns() {
+            let path = ColumnPath::from(*column);
+            builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
+        }
+    }
     if table.is_derived() {
         return builder.build();
     }

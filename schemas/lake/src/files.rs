@@ -36,6 +36,14 @@ pub struct LakeFile {
 }
 
 impl LakeTable {
+    /// Counts the files of the version that was read last.
+    ///
+    /// # Errors
+    /// When the log was not read.
+    pub fn file_count(&self) -> Result<usize, TableError> {
+        Ok(self.state()?.log_data().num_files())
+    }
+
     /// Returns the files of the version that was read last.
     ///
     /// # Errors

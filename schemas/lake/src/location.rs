@@ -18,6 +18,7 @@ use schemas::Table;
 use url::Url;
 
 use crate::TableError;
+use crate::requests::Counted;
 
 /// For how long one request is repeated that the store refuses for a reason that passes; whoever
 /// waits longer than this wants to hear of it.
@@ -144,7 +145,7 @@ fn bucket_store(bucket: &str) -> Result<ObjectStoreRef, object_store::Error> {
             Some(Reach::Network) | None => {}
         }
     }
-    Ok(Arc::new(builder.build()?))
+    Ok(Arc::new(Counted(builder.build()?)))
 }
 
 fn refused(reason: String) -> object_store::Error {

@@ -51,13 +51,24 @@ pub async fn write(table: &LakeTable, sorted: &RecordBatch) -> Result<Vec<Add>, 
     let misfit = |error| TableError::unencodable(kind, error);
     for range in partition_ranges(kind, sorted).map_err(misfit)? {
         let rows = sorted.slice(range.start, range.len());
-        let (folder, partition_values) = partition_of(kind, &rows);
-        let mut file = FileWriter::begin(table, &folder, partition_values, Some(rows.num_rows()))?;
-        file.write(&rows_without_partitions(kind, &rows).map_err(misfit)?)
-            .await?;
+        let mut file = begin(table, &rows, rows.num_rows())?;
+        file.write(&without_partitions(kind, &rows)?).await?;
         adds.push(file.finish().await?);
     }
     Ok(adds)
+}
+
+/// Begins the file of the partition that these rows are of, which will have about so many.
+///
+/// # Errors
+/// As [`FileWriter::begin`].
+pub fn begin(
+    table: &LakeTable,
+    rows: &RecordBatch,
+    expected_rows: usize,
+) -> Result<FileWriter, TableError> {
+    let (folder, partition_values) = partition_of(table.table, rows);
+    FileWriter::begin(table, &folder, partition_values, Some(expected_rows))
 }
 
 fn partition_ranges(table: Table, sorted: &RecordBatch) -> Result<Vec<Range<usize>>, ArrowError> {
@@ -103,14 +114,16 @@ fn date(days: i32) -> NaiveDate {
 }
 
 /// Leaves out the columns that folders say.
-fn rows_without_partitions(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// When a column is missing, which is a bug.
+pub fn without_partitions(table: Table, rows: &RecordBatch) -> Result<RecordBatch, TableError> {
     let schema = rows.schema();
-    let keep: Vec<usize> = (0..schema.fields().len())
-        .filter(|index| {
-            !table
-                .partition_columns()
-                .contains(&schema.field(*index).name().as_str())
-        })
-        .collect();
-    rows.project(&keep)
+    let is_kept = |at: &usize| {
+        let name = schema.field(*at).name().as_str();
+        !table.partition_columns().contains(&name)
+    };
+    let kept: Vec<usize> = (0..schema.fields().len()).filter(is_kept).collect();
+    let kept = rows.project(&kept);
+    kept.map_err(|error| TableError::unencodable(table, error))
 }
