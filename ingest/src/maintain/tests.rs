@@ -19,6 +19,7 @@ use super::plan::{Days, Job, jobs};
 use super::publish::publish;
 use super::{MaintainOptions, MaintainProgress, Mode, TableReport, maintain};
 use crate::pipeline::Shutdown;
+use crate::sink::commit::{Advance, Outcome, commit_fenced};
 
 const DAY: &str = "2026-11-24";
 /// 2026-11-24T06:00Z.
@@ -415,10 +416,19 @@ async fn a_writer_that_slept_through_the_end_of_the_log_it_knows_writes_on() {
     let later = "2100-01-01T00:00:00Z".parse().expect("a time");
     let deleted = other.forget_log_before(later).await;
     assert!(checkpointed && deleted.expect("a log") >= 6);
-    // Its next version has the number of one that is deleted: what it writes there nobody would see.
-    fill(&mut asleep, 140, 1).await;
-    assert_eq!(rows(&mut other).await.len(), 160);
-    assert_eq!(rows(&mut asleep).await.len(), 160);
+    // The number of its next version is one that is deleted: what it wrote there nobody would see.
+    let sorted = lake::sort(Table::Heartbeats, &batch(&[row(140)])).expect("columns are there");
+    let adds = lake::write(&asleep, &sorted).await.expect("stored");
+    let advance = Advance {
+        app_id: "group/0/cluster/heartbeat/0".to_owned(),
+        start: 140,
+        end: 141,
+        last_time_ms: None,
+    };
+    let committed = commit_fenced(&mut asleep, adds, &[advance], 0).await;
+    assert_eq!(committed.expect("a log"), Outcome::Committed);
+    assert_eq!(rows(&mut other).await.len(), 141);
+    assert_eq!(rows(&mut asleep).await.len(), 141);
 }
 
 #[tokio::test]

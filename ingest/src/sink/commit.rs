@@ -66,7 +66,14 @@ pub async fn commit_fenced(
     let mut attempt = 0;
     loop {
         // The base version must be one whose positions were read and found where the batch begins.
-        let (standing, new) = standing(table, advances).await?;
+        let (standing, new) = match standing(table, advances).await {
+            Ok(found) => found,
+            // Idle for longer than the log is kept, a writer knows only a version that is gone.
+            Err(_) => {
+                table.refresh().await?;
+                standing(table, advances).await?
+            }
+        };
         match standing {
             Standing::AtStart => {}
             Standing::AtEnd if attempt > 0 && table.has_commit_with(BATCH, &batch).await => {

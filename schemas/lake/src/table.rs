@@ -105,11 +105,8 @@ impl LakeTable {
             return Ok(None);
         }
         let log = |source| log_error(table, &location, source);
-        let mut delta = DeltaTableBuilder::from_url(location.clone())
-            .and_then(DeltaTableBuilder::build)
-            .map_err(log)?;
-        match delta.load().await {
-            Ok(()) => Ok(Some(Self::of(table, delta).map_err(log)?)),
+        match load(&location).await {
+            Ok(delta) => Ok(Some(Self::of(table, delta).map_err(log)?)),
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
                 Ok(None)
             }
@@ -253,10 +250,12 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be read.
     pub async fn refresh(&mut self) -> Result<(), TableError> {
-        self.delta
-            .load()
-            .await
-            .map_err(|source| self.log_error(source))
+        // Whoever slept for longer than the log is kept cannot read on from the version it knows.
+        if self.delta.load().await.is_err() {
+            let anew = load(self.location()).await;
+            self.delta = anew.map_err(|source| self.log_error(source))?;
+        }
+        Ok(())
     }
 
     /// Returns the position recorded under `app_id`, if any.
@@ -306,6 +305,12 @@ impl LakeTable {
     pub fn log_error(&self, source: impl Into<DeltaTableError>) -> TableError {
         log_error(self.table, self.delta.table_url(), source.into())
     }
+}
+
+async fn load(location: &Url) -> Result<DeltaTable, DeltaTableError> {
+    let mut delta = DeltaTableBuilder::from_url(location.clone())?.build()?;
+    delta.load().await?;
+    Ok(delta)
 }
 
 pub(crate) fn log_error(table: Table, location: &Url, source: DeltaTableError) -> TableError {
