@@ -2,12 +2,11 @@
 
 use std::process::Command;
 
-use schemas::EventKind;
 use serde_json::Value;
 use testkit::Message;
 
 use crate::kafka::{Lake, fleet, names, produce, topics};
-use crate::support::{finish, notspot, text};
+use crate::support::{finish, text};
 
 /// In a mount namespace of its own: a small file system where the lake lies, which gets room later.
 /// Ends with 99 when this machine lets nobody make one.
@@ -33,12 +32,9 @@ fn a_full_disk_ends_it_by_name_and_costs_nothing() {
     let path = lake.path();
     std::fs::create_dir_all(&path).expect("a folder");
     let ingest = lake.command(&["--set=flush.max_size=2MiB"]);
-    let mut command = notspot(&[]);
-    let environment: Vec<_> = command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-        .collect();
-    command = Command::new("unshare");
+    let environment = ingest.get_envs();
+    let environment = environment.filter_map(|(name, value)| Some((name, value?)));
+    let mut command = Command::new("unshare");
     command
         .args(["--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh"])
         .arg(ingest.get_program())

@@ -44,6 +44,7 @@ pub(super) struct Known {
 }
 
 impl Known {
+    #[inline]
     fn value(&mut self) {
         self.rows += 1;
         if let Some(bits) = &mut self.bits {

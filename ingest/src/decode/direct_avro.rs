@@ -68,18 +68,21 @@ impl<'a> Body<'a> {
         Some(())
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
+    #[inline]
     pub(super) fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (first, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*first)
     }
 
+    #[inline]
     pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.long()?).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
@@ -89,6 +92,7 @@ impl<'a> Body<'a> {
 
     /// Reads a zig-zag number of variable length, in its shortest form of at most nine bytes; timestamps
     /// take six.
+    #[inline]
     pub(super) fn long(&mut self) -> Option<i64> {
         let mut number = 0_u64;
         for shift in (0..63).step_by(7) {
