@@ -72,11 +72,22 @@ pub fn looks_like_pan(text: &str) -> bool {
 /// Decimal fractions of JSON numbers are left alone: coordinates have digits enough to be mistaken.
 pub fn mask_pans(payload: &[u8]) -> Cow<'_, [u8]> {
     let mut masked = Cow::Borrowed(payload);
+    // The digits left of one number may begin another with those behind them.
+    while let Some(further) = mask_found(&masked) {
+        masked = Cow::Owned(further);
+    }
+    masked
+}
+
+/// Masks every card number that begins with a group of digits, where two share groups both; `None`
+/// when there is none.
+fn mask_found(payload: &[u8]) -> Option<Vec<u8>> {
+    let mut masked = None;
     let mut from = 0;
     while let Some(pan) = next_pan(payload, from) {
-        from = pan.end;
+        from = pan.start + digits_len(&payload[pan.start..]);
         if !is_json_fraction(payload, pan.start) {
-            mask(&mut masked.to_mut()[pan]);
+            mask(&mut masked.get_or_insert_with(|| payload.to_vec())[pan]);
         }
     }
     masked

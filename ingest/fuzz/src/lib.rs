@@ -122,11 +122,8 @@ pub fn check(input: &[u8]) {
         "a good message refused"
     );
     let masked = schemas::card_data::mask_pans(payload);
-    assert_eq!(
-        schemas::card_data::mask_pans(&masked),
-        masked,
-        "a card number is left"
-    );
+    let again = schemas::card_data::mask_pans(&masked);
+    assert!(again == masked, "a card number is left");
 }
 
 #[cfg(test)]
