@@ -45,9 +45,17 @@ pub(super) fn decode(
         .with_active_fingerprint(Fingerprint::Id(id))
         .build_decoder()
         .map_err(|error| unusable(&error))?;
+    let frame = [&[0], &id.to_be_bytes()[..]].concat();
     for &message in messages {
         let payload = payloads[message];
         let fault = |detail: String| Err(Failure::at(message, Reason::Undecodable, detail));
+        // Behind an event the decoder takes a frame for the next message's, and fails at that one.
+        if messages.len() > 1
+            && payload.ends_with(&frame)
+            && let Err(failure) = decode(kind, id, writer, payloads, &[message])
+        {
+            return fault(failure.detail);
+        }
         let capacity = decoder.capacity();
         let read = match decoder.decode(payload) {
             Ok(read) => read,

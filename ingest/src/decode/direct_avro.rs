@@ -7,13 +7,14 @@ use super::columns::{Column, Columns};
 pub(super) fn read(columns: &mut Columns, body: &[u8]) -> Option<()> {
     let mut body = Body(body);
     body.record(columns)?;
-    body.0.is_empty().then_some(())
+    body.0.is_empty().then(|| columns.end_row())
 }
 
 /// The bytes not read yet.
 pub(super) struct Body<'a>(pub(super) &'a [u8]);
 
 impl<'a> Body<'a> {
+    /// Reads the values of a row, which is not ended yet.
     fn record(&mut self, columns: &mut Columns) -> Option<()> {
         for (field, column) in columns.fields.iter().zip(&mut columns.columns) {
             // Every union of a contract is of null and something else.
@@ -30,7 +31,6 @@ impl<'a> Body<'a> {
                 false => self.value(column)?,
             }
         }
-        columns.end_row();
         Some(())
     }
 
@@ -60,6 +60,7 @@ impl<'a> Body<'a> {
                     };
                     for _ in 0..count {
                         self.record(&mut records.items)?;
+                        records.items.end_row();
                     }
                 }
                 records.end_list()?;

@@ -12,14 +12,14 @@ pub(super) fn read(columns: &mut Columns, payload: &[u8]) -> Option<()> {
     text.skip_space();
     text.object(columns, true)?;
     text.skip_space();
-    text.0.is_empty().then_some(())
+    text.0.is_empty().then(|| columns.end_row())
 }
 
 /// The bytes not read yet.
 pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
 impl<'a> Text<'a> {
-    /// Reads an object; `lenient` leaves it to validation to find what is missing.
+    /// Reads an object into a row, which is not ended yet; `lenient` leaves it to validation to find what is missing.
     fn object(&mut self, columns: &mut Columns, lenient: bool) -> Option<()> {
         self.expect(b'{')?;
         let mut filled = 0_u64;
@@ -64,7 +64,6 @@ impl<'a> Text<'a> {
                 column.push_null();
             }
         }
-        columns.end_row();
         Some(())
     }
 
@@ -94,6 +93,7 @@ impl<'a> Text<'a> {
                     loop {
                         self.skip_space();
                         self.object(&mut records.items, false)?;
+                        records.items.end_row();
                         self.skip_space();
                         if self.take(b']') {
                             break;

@@ -38,6 +38,17 @@ fn one_bad_payload_never_costs_its_neighbours() {
 }
 
 #[test]
+fn what_stands_behind_an_event_costs_its_neighbours_not_even_the_short_way() {
+    let behind = format!("{GOOD} {GOOD}");
+    let payloads = [GOOD, &behind, GOOD].map(str::as_bytes);
+    let mut state = Assembly::new(EventKind::Heartbeat);
+    assert_eq!(
+        state.direct(&payloads, vec![0, 1, 2], direct_json::read),
+        [1]
+    );
+}
+
+#[test]
 fn all_bad_leaves_no_rows_and_every_message_refused() {
     let decoded = decode(&["x"; 9]);
     assert_eq!((decoded.rows.num_rows(), decoded.refused.len()), (0, 9));
