@@ -76,7 +76,9 @@ fn poll_loop(
             shown = now;
             pause = true;
             engine.turn();
-            engine.pass(&consumer.position()?, now);
+            if let Ok(positions) = consumer.position() {
+                engine.pass(&positions, now);
+            }
             refuse_denied(callbacks, &engine)?;
         }
         if shutdown.requested() {

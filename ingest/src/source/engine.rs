@@ -172,10 +172,10 @@ impl Engine {
             else {
                 continue;
             };
-            // Just assigned anew, the client may still tell where it was before.
             let Offset::Offset(position) = element.offset() else {
                 continue;
             };
+            // Just assigned anew, the client may still tell where it was before.
             if !(window.is_read || is_quiet) {
                 continue;
             }
