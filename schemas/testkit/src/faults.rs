@@ -22,9 +22,9 @@ pub enum Fault {
     Precondition,
     /// The store says 503 and writes nothing.
     Unavailable,
-    /// The version is written, and the answer takes [`SLOW`].
+    /// The version is written, and the answer takes seconds.
     SlowAnswer,
-    /// The connection ends, and the version is written [`SLOW`] later, whoever wrote what meanwhile.
+    /// The connection ends, and the version is written seconds later, whoever wrote what meanwhile.
     DelayedWrite,
 }
 
