@@ -22,9 +22,9 @@ pub enum Fault {
     Precondition,
     /// The store says 503 and writes nothing.
     Unavailable,
-    /// The version is written, and the answer takes seconds.
+    /// The version is written, and the answer takes 0.7 s.
     SlowAnswer,
-    /// The connection ends, and the version is written seconds later, whoever wrote what meanwhile.
+    /// The connection ends, and the version is written 0.7 s later, whoever wrote what meanwhile.
     DelayedWrite,
 }
 
