@@ -12,7 +12,7 @@ use schemas::lake::DEFAULT_PARTITION_RESOLUTION;
 use schemas::quarantine::Reason;
 
 use crate::config::{Encoding, IngestConfig, TopicConfig, ValidationConfig};
-use crate::decode::glance::{self, AvroGlances};
+use crate::decode::glance;
 use crate::decode::schema_ids::SchemaIds;
 use crate::decode::{self, Decoded, Refused};
 use crate::error::IngestError;
@@ -111,7 +111,6 @@ impl Acceptance<'_> {
     /// Refuses what is too large, and puts the rest in the order of the files to come.
     fn order(&self, taken: &[Taken<'_>], places: &mut Places, refused: &mut Vec<Refused>) -> Order {
         let limit = self.validation.max_message_size.as_u64();
-        let mut avro = AvroGlances::of(self.kind, self.ids);
         let glances = taken.iter().enumerate().filter_map(|(message, taken)| {
             let bytes = taken.payload.len();
             if bytes as u64 > limit {
@@ -124,7 +123,7 @@ impl Acceptance<'_> {
             }
             let glance = match self.topic.encoding {
                 Encoding::Json => glance::json(taken.payload),
-                Encoding::Avro => avro.look(taken.payload),
+                Encoding::Avro => glance::avro(self.kind, self.ids, taken.payload),
             };
             Some((message, glance))
         });

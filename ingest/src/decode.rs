@@ -124,7 +124,7 @@ pub fn decode_avro(
     }
     for (id, messages) in buckets {
         let writer = ids.get(id).expect("unknown ids were refused above");
-        let messages = match avro::is_contract(kind, writer) {
+        let messages = match ids.is_contract(kind, id) {
             true => state.direct(payloads, messages, |columns, payload| {
                 direct_avro::read(columns, payload.get(avro::FRAME_BYTES..)?)
             }),

@@ -214,19 +214,13 @@ impl Found {
 
     /// Takes the offsets of a block in; `false` when a layer holds only some of them.
     fn add_block(&mut self, kind: Kind, number: i64) -> bool {
-        let layers = 0..=self.spans.len();
-        let Some(layer) = layers
-            .into_iter()
-            .find(|at| !self.layer(*at).has_block(number))
-        else {
-            *self.counter(kind) += BLOCK.unsigned_abs();
-            return true;
-        };
-        let is_new = self.layer(layer).insert_block(number);
-        if is_new {
+        let layer = (0..=self.spans.len()).find(|at| !self.layer(*at).has_block(number));
+        // Where every layer has it, it is no more doubled for being found again.
+        let is_taken = layer.is_none_or(|at| self.layer(at).insert_block(number));
+        if is_taken {
             *self.counter(kind) += BLOCK.unsigned_abs();
         }
-        is_new
+        is_taken
     }
 
     /// Cuts the offsets where the number of spans that hold them changes.

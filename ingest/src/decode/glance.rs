@@ -80,41 +80,10 @@ pub(crate) fn json(payload: &[u8]) -> Option<Glance<'_>> {
     seen.glance()
 }
 
-/// Looks at Avro messages; owns which schema ids are of the contract itself.
-#[derive(Debug)]
-pub(crate) struct AvroGlances<'a> {
-    kind: EventKind,
-    ids: &'a SchemaIds,
-    is_contract: Vec<(u32, bool)>,
-}
-
-impl<'a> AvroGlances<'a> {
-    pub(crate) fn of(kind: EventKind, ids: &'a SchemaIds) -> Self {
-        Self {
-            kind,
-            ids,
-            is_contract: Vec::new(),
-        }
-    }
-
-    /// Looks at a message of the contract's schema.
-    pub(crate) fn look<'p>(&mut self, payload: &'p [u8]) -> Option<Glance<'p>> {
-        let id = avro::schema_id(payload)?;
-        let known = self.is_contract.iter().find(|(known, _)| *known == id);
-        let is_contract = match known {
-            Some((_, is_contract)) => *is_contract,
-            None => {
-                let writer = self.ids.get(id);
-                let is_contract = writer.is_some_and(|text| avro::is_contract(self.kind, text));
-                self.is_contract.push((id, is_contract));
-                is_contract
-            }
-        };
-        match is_contract {
-            true => body(&self.kind.contract().fields, &payload[avro::FRAME_BYTES..]),
-            false => None,
-        }
-    }
+/// Looks at an Avro message of the contract's schema.
+pub(crate) fn avro<'a>(kind: EventKind, ids: &SchemaIds, payload: &'a [u8]) -> Option<Glance<'a>> {
+    let is_contract = ids.is_contract(kind, avro::schema_id(payload)?);
+    is_contract.then(|| body(&kind.contract().fields, &payload[avro::FRAME_BYTES..]))?
 }
 
 fn body<'a>(fields: &[ContractField], bytes: &'a [u8]) -> Option<Glance<'a>> {

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use reqwest::StatusCode;
 use schemas::EventKind;
 use serde::Deserialize;
 
+use super::avro;
 use crate::config::secret::without_password;
 use crate::config::{RegistryConfig, Secret};
 use crate::error::IngestError;
@@ -14,8 +16,23 @@ use crate::error::IngestError;
 /// Known schema ids with their schemas' text.
 #[derive(Debug)]
 pub struct SchemaIds {
-    known: HashMap<u32, String>,
+    known: HashMap<u32, Known, FixedState>,
     registry: Option<Registry>,
+}
+
+/// A schema, and the kind whose contract it is, if it is one.
+#[derive(Debug)]
+struct Known {
+    text: String,
+    contract: Option<EventKind>,
+}
+
+impl Known {
+    fn of(text: String) -> Self {
+        let is_of = |kind: &EventKind| avro::is_contract(*kind, &text);
+        let contract = EventKind::ALL.into_iter().find(is_of);
+        Self { text, contract }
+    }
 }
 
 /// Tries to reach the registry before the ingester gives up.
@@ -38,7 +55,10 @@ impl SchemaIds {
     pub fn embedded() -> Self {
         let known = EventKind::ALL
             .into_iter()
-            .map(|kind| (kind.embedded_schema_id(), kind.contract().avro.to_owned()))
+            .map(|kind| {
+                let text = kind.contract().avro.to_owned();
+                (kind.embedded_schema_id(), Known::of(text))
+            })
             .collect();
         Self {
             known,
@@ -49,7 +69,7 @@ impl SchemaIds {
     /// Knows nothing yet and asks the registry at `url`.
     pub fn registry(url: &str) -> Self {
         Self {
-            known: HashMap::new(),
+            known: HashMap::default(),
             registry: Some(Registry {
                 shown: without_password(url),
                 url: Secret::new(url.trim_end_matches('/')),
@@ -60,7 +80,13 @@ impl SchemaIds {
 
     /// Returns the schema of a known id.
     pub fn get(&self, id: u32) -> Option<&str> {
-        self.known.get(&id).map(String::as_str)
+        self.known.get(&id).map(|known| known.text.as_str())
+    }
+
+    /// Whether a known id stands for the contract of a kind itself.
+    pub(crate) fn is_contract(&self, kind: EventKind, id: u32) -> bool {
+        let known = self.known.get(&id);
+        known.is_some_and(|known| known.contract == Some(kind))
     }
 
     /// Asks the registry for ids not known yet; an id it does not have stays unknown.
@@ -84,7 +110,7 @@ impl SchemaIds {
             metrics::counter!("notspot_ingest_schema_fetch_total", "result" => result).increment(1);
             match answer? {
                 Some(schema) => {
-                    self.known.insert(id, schema);
+                    self.known.insert(id, Known::of(schema));
                 }
                 None => tracing::warn!(
                     schema_id = id, url = %registry.shown,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::broker::temporary_folder;
 use crate::script::Script;
 
 /// A running registry, stopped and forgotten when dropped.
@@ -34,13 +33,7 @@ impl Registry {
     /// # Errors
     /// When Java, Maven or the artifacts are missing, or the registry does not answer.
     pub fn start() -> Result<Self> {
-        let folder = temporary_folder()?;
-        let data = folder
-            .to_str()
-            .context("the temporary folder's name is not UTF-8")?;
-        let arguments = ["--data", data, "--remove-data"];
-        let mut script = Script::spawn("registry", &arguments, &folder)?;
-        let url = script.wait_for(&folder.join("registry"))?;
+        let (script, url) = Script::serve("registry")?;
         Ok(Self {
             url,
             script: Some(script),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::broker::temporary_folder;
+
 /// Covers the first run on a machine, which downloads what the service is made of.
 const PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(50);
@@ -23,6 +25,17 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    /// Starts a service that keeps nothing when it ends, and returns it with what it says of where it is.
+    pub(crate) fn serve(name: &str) -> Result<(Self, String)> {
+        let folder = temporary_folder()?;
+        let data = folder
+            .to_str()
+            .context("the temporary folder's name is not UTF-8")?;
+        let mut script = Self::spawn(name, &["--data", data, "--remove-data"], &folder)?;
+        let address = script.wait_for(&folder.join(name))?;
+        Ok((script, address))
+    }
+
     /// Runs a script of `deploy/broker`; what it complains about goes to `folder/script.log`.
     pub(crate) fn spawn(name: &str, arguments: &[&str], folder: &Path) -> Result<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR"))

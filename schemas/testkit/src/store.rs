@@ -1,11 +1,9 @@
 //! An object store with the S3 API: Adobe S3Mock.
 
-use std::path::Path;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::broker::temporary_folder;
 use crate::script::Script;
 
 /// A running object store with a bucket named `lake`, stopped and forgotten when dropped.
@@ -30,13 +28,7 @@ impl Store {
     /// # Errors
     /// When Java, Maven or the artifact is missing, or the store does not answer.
     pub fn start() -> Result<Self> {
-        let folder = temporary_folder()?;
-        let data = folder
-            .to_str()
-            .context("the temporary folder's name is not UTF-8")?;
-        let arguments = ["--data", data, "--remove-data"];
-        let mut script = Script::spawn("store", &arguments, &folder)?;
-        let url = script.wait_for(Path::new(&folder.join("store")))?;
+        let (script, url) = Script::serve("store")?;
         Ok(Self {
             url,
             _script: script,
