@@ -171,8 +171,8 @@ pub async fn audit(
     if let Some(unknown) = options.topics.iter().find(|topic| !known(topic)) {
         return Err(AuditError::UnknownTopic(unknown.clone()));
     }
-    let sources = Source::of(&facts, &others);
-    progress.wants(&sources)?;
+    let sources = Source::of(&facts, &others).await?;
+    progress.wants(&sources);
     let mut report = AuditReport::default();
     for source in &sources {
         scan::offsets(

@@ -100,12 +100,8 @@ pub async fn resubmit(
     let wanted: Vec<(EventKind, &TopicConfig)> = wanted
         .map(|(name, topic)| ((*name).into(), topic))
         .collect();
-    let bytes: u64 = run
-        .quarantine
-        .files()?
-        .iter()
-        .map(|file| file.size_bytes)
-        .sum();
+    let files = run.quarantine.files().await?;
+    let bytes: u64 = files.iter().map(|file| file.size_bytes).sum();
     progress
         .bytes_wanted
         .store(bytes * wanted.len() as u64, Ordering::Relaxed);
@@ -141,12 +137,12 @@ impl Run<'_> {
         if steps.is_cut_off() && !self.options.dry_run {
             let events = steps::already_events(&facts, &self.quarantine, topic).await?;
             report.settled = events.len() as u64;
-            let files = self.quarantine.files()?;
+            let files = self.quarantine.files().await?;
             steps
                 .leave(&mut self.quarantine, &files, topic, &events, self.now)
                 .await?;
         }
-        let mut files = self.quarantine.files()?;
+        let mut files = self.quarantine.files().await?;
         files.sort_by(|one, other| one.path.cmp(&other.path));
         for files in in_steps(&files) {
             let rows = batch::read(&self.quarantine, files).await?;

@@ -39,7 +39,7 @@ impl DerivedTable {
     ) -> Result<u64, AnalyzeError> {
         let transaction = Transaction::new_with_last_update(made_from.0, made_from.1, Some(now_ms));
         let mut commit = Commit {
-            removes: self.removals(days, now_ms)?,
+            removes: self.removals(days, now_ms).await?,
             transactions: vec![transaction],
             ..Commit::default()
         };
@@ -54,10 +54,10 @@ impl DerivedTable {
         Ok(rows)
     }
 
-    fn removals(&self, days: &[NaiveDate], now_ms: i64) -> Result<Vec<Remove>, AnalyzeError> {
+    async fn removals(&self, days: &[NaiveDate], now_ms: i64) -> Result<Vec<Remove>, AnalyzeError> {
         let column = self.0.table.partition_columns()[0];
         let days: Vec<String> = days.iter().map(NaiveDate::to_string).collect();
-        let mut files = self.0.files()?;
+        let mut files = self.0.files().await?;
         files.retain(|file| {
             let day = file.partition.get(column).cloned().flatten();
             day.is_some_and(|day| days.contains(&day))

@@ -65,7 +65,7 @@ pub(super) fn footer(table: &LakeTable, file: &LakeFile, in_footer: u64) -> Opti
 /// Checks the files of a table whose rows are of no concern.
 pub(super) async fn check(table: &LakeTable, faults: &mut Vec<Fault>) -> Result<(), AuditError> {
     let listing = Listing::of(table).await?;
-    let (there, absent) = listing.split(table, table.files()?);
+    let (there, absent) = listing.split(table, table.files().await?);
     faults.extend(absent);
     let check = |file: LakeFile| async move {
         match table.rows_in_footer(&file.path, file.size_bytes).await {

@@ -37,38 +37,37 @@ pub struct AuditProgress {
 pub(super) struct Source<'a> {
     pub table: &'a LakeTable,
     kind: Kind,
+    files: Vec<LakeFile>,
 }
 
 impl AuditProgress {
-    pub(super) fn wants(&self, sources: &[Source<'_>]) -> Result<(), TableError> {
-        for source in sources {
-            let rows = source
-                .table
-                .files()?
-                .iter()
-                .filter_map(|file| file.rows)
-                .sum();
-            self.rows_wanted.fetch_add(rows, Ordering::Relaxed);
-        }
-        Ok(())
+    pub(super) fn wants(&self, sources: &[Source<'_>]) {
+        let files = sources.iter().flat_map(|source| &source.files);
+        let rows = files.filter_map(|file| file.rows).sum();
+        self.rows_wanted.fetch_add(rows, Ordering::Relaxed);
     }
 }
 
 impl<'a> Source<'a> {
-    pub fn of(facts: &'a [LakeTable], others: &'a [LakeTable]) -> Vec<Self> {
-        let kind = |table: &LakeTable| match table.table {
-            Table::Quarantine => Some(Kind::Quarantined),
-            Table::OffsetsWithoutEvent => Some(Kind::WithoutEvent),
-            table => table.event_kind().map(|_| Kind::Row),
-        };
-        let all = facts.iter().chain(others);
-        all.filter_map(|table| {
-            Some(Self {
+    pub async fn of(
+        facts: &'a [LakeTable],
+        others: &'a [LakeTable],
+    ) -> Result<Vec<Self>, TableError> {
+        let mut sources = Vec::new();
+        for table in facts.iter().chain(others) {
+            let kind = match table.table {
+                Table::Quarantine => Kind::Quarantined,
+                Table::OffsetsWithoutEvent => Kind::WithoutEvent,
+                table if table.event_kind().is_some() => Kind::Row,
+                _ => continue,
+            };
+            sources.push(Self {
                 table,
-                kind: kind(table)?,
-            })
-        })
-        .collect()
+                kind,
+                files: table.files().await?,
+            });
+        }
+        Ok(sources)
     }
 
     fn columns(&self) -> &'static [&'static str] {
@@ -242,11 +241,10 @@ async fn each(
 ) -> Result<(), AuditError> {
     let table = source.table;
     let listing = Listing::of(table).await?;
-    let (present, absent) = listing.split(table, table.files()?);
+    let (present, absent) = listing.split(table, source.files.clone());
     faults.extend(absent);
     let cores = available_parallelism().map_or(1, NonZero::get);
     let (to, mut from) = mpsc::channel(BATCHES_AHEAD);
-    // A table holds the list of its files: it is copied once, not for every file.
     let shared = Arc::new(table.clone());
     let reads = async {
         let read = |(number, file): (usize, &LakeFile)| {

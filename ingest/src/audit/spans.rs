@@ -28,7 +28,7 @@ pub(super) async fn read(
 ) -> Result<BTreeMap<Place, Vec<Span>>, TableError> {
     let positions = table.positions().await?;
     let mut places: BTreeMap<Place, Vec<Span>> = BTreeMap::new();
-    for (app_id, next) in &positions {
+    for (app_id, next) in positions {
         let Some((topic, partition)) = place_of(app_id) else {
             continue;
         };

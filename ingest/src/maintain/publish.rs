@@ -33,7 +33,8 @@ pub(super) async fn publish(
     let mut open = merged;
     for attempt in 0_u32.. {
         table.refresh().await?;
-        let present: HashSet<Path> = table.files()?.into_iter().map(|file| file.path).collect();
+        let files = table.files().await?.into_iter();
+        let present: HashSet<Path> = files.map(|file| file.path).collect();
         // An answer may have been lost: our own names tell whether a commit landed.
         for one in std::mem::take(&mut open) {
             let is_in = |path: &Path| present.contains(path);

@@ -29,7 +29,7 @@ pub(super) async fn maintain(
     progress: &Arc<MaintainProgress>,
     shutdown: &Shutdown,
 ) -> Result<TableReport, MaintainError> {
-    let kept = table.removals_are_kept()?;
+    let kept = table.removals_are_kept();
     if options.retain > kept {
         return Err(MaintainError::Options(format!(
             "table {} remembers removed files for {} hours, less than is to be retained: raise its property \
@@ -38,7 +38,7 @@ pub(super) async fn maintain(
             kept.as_secs() / 3600
         )));
     }
-    let files = table.files()?;
+    let files = table.files().await?;
     let mut report = TableReport::new(&table, size(&files));
     let bounds = Bounds::new(options, cores());
     let days = Days {
@@ -73,7 +73,7 @@ pub(super) async fn maintain(
     if !shutdown.requested() {
         tidy(&mut table, options, now, &mut report).await?;
     }
-    report.after = size(&table.files()?);
+    report.after = size(&table.files().await?);
     Ok(report)
 }
 
@@ -90,7 +90,6 @@ async fn merge_all(
     let workers = cores().min(jobs.len());
     let bounds = Bounds::new(options, workers);
     let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
-    // A table holds the list of its files: it is copied once, not for every file.
     let read = Arc::new(table.clone());
     let (done, mut results) = mpsc::channel(workers);
     let workers: Vec<_> = (0..workers)
@@ -189,7 +188,7 @@ async fn tidy(
         .map_err(|_| MaintainError::Options("the time to retain is out of range".into()))?;
     let since = now - retain;
     table.refresh().await?;
-    if table.version()? > 0 {
+    if table.version() > 0 {
         table.checkpoint().await?;
     }
     let unneeded = table.unneeded_before(since).await?;

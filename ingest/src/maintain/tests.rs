@@ -78,7 +78,7 @@ async fn fill(table: &mut LakeTable, first: i64, files: i64) {
 async fn rows(table: &mut LakeTable) -> Vec<String> {
     table.refresh().await.expect("a log");
     let mut rows = Vec::new();
-    for file in table.files().expect("a version") {
+    for file in table.files().await.expect("a version") {
         for batch in table.read(&file.path).await.expect("readable") {
             let options = arrow::util::display::FormatOptions::default();
             let columns: Vec<_> = batch
@@ -118,7 +118,7 @@ async fn run(options: &MaintainOptions, now: DateTime<Utc>) -> TableReport {
     reports.expect("maintained").remove(0)
 }
 
-fn planned(table: &LakeTable) -> Vec<Job> {
+async fn planned(table: &LakeTable) -> Vec<Job> {
     let days = Days {
         from: None,
         to: None,
@@ -126,7 +126,7 @@ fn planned(table: &LakeTable) -> Vec<Job> {
     };
     jobs(
         Table::Heartbeats,
-        table.files().expect("a version"),
+        table.files().await.expect("a version"),
         &days,
         1 << 20,
     )
@@ -148,7 +148,7 @@ async fn merged(table: &LakeTable, job: Job, share_bytes: usize) -> Merged {
 
 async fn all_merged(table: &LakeTable) -> Vec<Merged> {
     let mut all = Vec::new();
-    for job in planned(table) {
+    for job in planned(table).await {
         all.push(merged(table, job, 64 << 20).await);
     }
     all
@@ -172,7 +172,7 @@ async fn small_files_become_one_sorted_file_a_partition_with_the_same_rows() {
     assert_eq!((report.merged.rows, report.after.rows), (240, 240));
     assert_eq!((report.partitions, report.overtaken), (2, 0));
     assert_eq!(rows(&mut table).await, before);
-    for file in table.files().expect("a version") {
+    for file in table.files().await.expect("a version") {
         assert_eq!(file.rows, Some(120));
         let found = table.read(&file.path).await.expect("readable");
         let found = arrow::compute::concat_batches(&found[0].schema(), &found).expect("one schema");
@@ -200,7 +200,7 @@ async fn a_budget_far_below_the_rows_gives_the_same_files_by_way_of_runs() {
     let mut table = open(&folder).await;
     fill(&mut table, 0, 40).await;
     let before = rows(&mut table).await;
-    for job in planned(&table) {
+    for job in planned(&table).await {
         let (in_memory, spilled) = (
             merged(&table, job.clone(), 64 << 20).await,
             // A run a file, merged two at a time.
@@ -218,7 +218,7 @@ async fn a_budget_far_below_the_rows_gives_the_same_files_by_way_of_runs() {
         assert_eq!(published.landed.len(), 1);
     }
     assert_eq!(rows(&mut table).await, before);
-    assert_eq!(table.files().expect("a version").len(), 2);
+    assert_eq!(table.files().await.expect("a version").len(), 2);
 }
 
 /// INGEST's experiment with delta-rs: two compactions from one version both commit there, and the
@@ -288,7 +288,7 @@ async fn rows_that_come_meanwhile_stay_and_the_merge_lands_too() {
     let published = publish(&mut table, ours, 0).await.expect("committed");
     assert_eq!((published.landed.len(), published.overtaken.len()), (2, 0));
     assert_eq!(rows(&mut table).await.len(), 140);
-    assert_eq!(table.files().expect("a version").len(), 2 + 6);
+    assert_eq!(table.files().await.expect("a version").len(), 2 + 6);
     // What the ingester knew is old now, and still no conflict.
     fill(&mut ingester, 140, 1).await;
     assert_eq!(rows(&mut table).await.len(), 160);

@@ -46,7 +46,7 @@ impl Existing {
     pub(crate) async fn open(lake: &str, table: Table) -> Result<Self, TableError> {
         let table = LakeTable::open_or_create(lake, table, DEFAULT_PARTITION_RESOLUTION).await?;
         let mut rows = Vec::new();
-        for file in table.files()? {
+        for file in table.files().await? {
             rows.extend(table.read(&file.path).await?);
         }
         Ok(Self { table, rows })
@@ -62,7 +62,7 @@ impl Existing {
         let kind = self.table.table;
         let sorted =
             lake::sort(kind, rows).map_err(|error| TableError::unencodable(kind, error))?;
-        let files = self.table.files()?.into_iter();
+        let files = self.table.files().await?.into_iter();
         let commit = Commit {
             adds: lake::write(&self.table, &sorted).await?,
             removes: files.map(|file| file.removal).collect(),

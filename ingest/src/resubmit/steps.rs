@@ -93,7 +93,7 @@ impl Steps {
             if attempt > 0 && quarantine.position(&self.id).await? == Some(self.entered) {
                 break;
             }
-            let present = quarantine.files()?.into_iter();
+            let present = quarantine.files().await?.into_iter();
             let present: HashSet<String> = present.map(|file| file.removal.path).collect();
             if !commit.removes.iter().all(|old| present.contains(&old.path)) {
                 return Err(IngestError::Overtaken(Table::Quarantine));
@@ -123,13 +123,13 @@ pub(super) async fn already_events(
     topic: &TopicConfig,
 ) -> Result<HashSet<Place>, IngestError> {
     let mut quarantined = HashSet::new();
-    for file in quarantine.files()? {
+    for file in quarantine.files().await? {
         for rows in quarantine.read(&file.path).await? {
             quarantined.extend(places(&rows, &topic.name).map(|(_, place)| place));
         }
     }
     let mut events = HashSet::new();
-    for file in facts.files()? {
+    for file in facts.files().await? {
         let columns = ["kafka_topic_partition", "kafka_offset"];
         let (_, rows) = facts.columns(&file, &columns).await?;
         let mut rows = std::pin::pin!(rows);

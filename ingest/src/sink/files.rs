@@ -282,7 +282,7 @@ mod tests {
                 let commit = lake::Commit { adds: accepted.adds, ..lake::Commit::default() };
                 table.commit(commit, lake::CommitKind::Append).await.expect("committed");
                 let mut files = Vec::new();
-                for file in table.files().expect("a log") {
+                for file in table.files().await.expect("a log") {
                     files.push((file.partition, table.read(&file.path).await.expect("rows")));
                 }
                 files

@@ -96,7 +96,8 @@ impl Engine {
         let outcome = self
             .commit_facts(kind, accepted.adds, &advances, now)
             .await?;
-        self.settle(partitions, outcome, accepted.rows, quarantined);
+        self.settle(partitions, outcome, accepted.rows, quarantined)
+            .await;
         if outcome == Outcome::Committed {
             freshness(accepted.newest_us, now);
         }
@@ -145,7 +146,7 @@ impl Engine {
         Ok(outcome)
     }
 
-    fn settle(
+    async fn settle(
         &mut self,
         partitions: &[Partition],
         outcome: Outcome,
@@ -191,8 +192,9 @@ impl Engine {
         metrics::gauge!("notspot_ingest_last_commit_timestamp_seconds", "table" => table)
             .set(now_s);
         let facts = &self.facts[kind];
-        if let (Ok(version), Ok(files)) = (facts.version(), facts.file_count()) {
-            metrics::gauge!("notspot_ingest_table_version", "table" => table).set(version as f64);
+        let version = facts.version() as f64;
+        metrics::gauge!("notspot_ingest_table_version", "table" => table).set(version);
+        if let Ok(files) = facts.file_count().await {
             metrics::gauge!("notspot_ingest_table_active_files", "table" => table)
                 .set(files as f64);
         }

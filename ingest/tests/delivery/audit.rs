@@ -78,7 +78,8 @@ fn what_was_ingested_is_accounted_for_by_kind() {
 #[test]
 fn a_file_that_is_gone_is_named_with_the_offsets_that_are_missing() {
     let case = case();
-    let file = case.table().files().expect("a version").remove(0);
+    let files = runtime().block_on(case.table().files());
+    let file = files.expect("a version").remove(0);
     std::fs::remove_file(case.file(&file)).expect("it was there");
     let report = case.audited();
     let gone: Vec<&Fault> = report
@@ -95,7 +96,8 @@ fn a_file_that_is_gone_is_named_with_the_offsets_that_are_missing() {
 fn a_row_that_is_there_twice_is_named_with_both_files() {
     let case = case();
     let mut table = case.table();
-    let file = table.files().expect("a version").remove(0);
+    let files = runtime().block_on(table.files());
+    let file = files.expect("a version").remove(0);
     let rows = runtime().block_on(table.read(&file.path)).expect("rows");
     let add = runtime().block_on(async {
         let folder = file.path.to_string();
@@ -178,7 +180,8 @@ fn positions_are_found_behind_a_checkpoint_too() {
     case.produce(&[heartbeat("T", 1)]);
     case.ingest().expect("read to the end");
     assert_eq!(case.assert_sound().partitions[0].next_offset, 23);
-    let after = runtime().block_on(case.table().positions()).expect("a log");
+    let table = case.table();
+    let after = runtime().block_on(table.positions()).expect("a log");
     assert_eq!(
         before.keys().collect::<Vec<_>>(),
         after.keys().collect::<Vec<_>>()

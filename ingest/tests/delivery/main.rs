@@ -103,7 +103,7 @@ impl Case {
                 return Ok(Vec::new());
             };
             let mut rows = Vec::new();
-            for file in table.files()? {
+            for file in table.files().await? {
                 rows.extend(table.read(&file.path).await?);
             }
             Ok::<_, TableError>(rows)
@@ -117,8 +117,9 @@ impl Case {
         let lake = self.lake.path().to_string_lossy().into_owned();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let found = runtime.block_on(LakeTable::found(&lake, table));
-        let files = found.expect("a lake").expect("a table").files();
-        let files = files.expect("a version").into_iter();
+        let table = found.expect("a lake").expect("a table");
+        let files = runtime.block_on(table.files()).expect("a version");
+        let files = files.into_iter();
         files.map(|file| file.path.to_string()).collect()
     }
 

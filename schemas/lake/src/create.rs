@@ -1,11 +1,11 @@
 //! A table as its contract says: made where there is none, held against it where there is one.
 
-use deltalake_core::kernel::StructType;
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::{Snapshot, StructType};
+use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::SaveMode;
-use deltalake_core::table::state::DeltaTableState;
-use deltalake_core::{DeltaTable, DeltaTableError};
 use h3o::Resolution;
 use schemas::Table;
 use url::Url;
@@ -17,10 +17,10 @@ pub(crate) async fn create(
     location: &Url,
     partition_resolution: Resolution,
     mode: SaveMode,
-) -> Result<DeltaTable, DeltaTableError> {
+) -> Result<LogStoreRef, DeltaTableError> {
     let columns: StructType = table.schema().as_ref().try_into_kernel()?;
     let properties = table.properties(partition_resolution);
-    CreateBuilder::new()
+    let created = CreateBuilder::new()
         .with_location(location.as_str())
         .with_table_name(table.name())
         .with_comment(table.doc())
@@ -33,13 +33,14 @@ pub(crate) async fn create(
         )
         .with_raise_if_key_not_exists(false)
         .with_save_mode(mode)
-        .await
+        .await?;
+    Ok(created.log_store())
 }
 
 /// Returns what the table lacks of its contract; columns of a later build may stand beside.
-pub(crate) fn first_difference(table: Table, state: &DeltaTableState) -> Option<String> {
+pub(crate) fn first_difference(table: Table, found: &Snapshot) -> Option<String> {
     let expected: StructType = table.schema().as_ref().try_into_kernel().ok()?;
-    let found = state.schema();
+    let found = found.schema();
     for field in expected.fields() {
         match found.field(field.name()) {
             None => return Some(format!("column {} is missing", field.name())),

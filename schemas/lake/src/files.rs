@@ -10,6 +10,7 @@ use bytes::Bytes;
 use deltalake_core::Path;
 use deltalake_core::kernel::Remove;
 use deltalake_core::logstore::object_store::ObjectStoreExt;
+use futures::TryStreamExt;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
@@ -36,27 +37,34 @@ pub struct LakeFile {
 }
 
 impl LakeTable {
-    /// Counts the files of the version that was read last.
+    /// Counts the files of the version that was read last: goes through them once, and then follows
+    /// what is committed.
     ///
     /// # Errors
-    /// When the log was not read.
-    pub fn file_count(&self) -> Result<usize, TableError> {
-        Ok(self.state()?.log_data().num_files())
+    /// When the log cannot be read.
+    pub async fn file_count(&self) -> Result<usize, TableError> {
+        let counted = self.log.file_count().await;
+        counted.map_err(|source| self.log_error(source))
     }
 
-    /// Returns the files of the version that was read last.
+    /// Returns the files of the version that was read last: reads them from the log.
     ///
     /// # Errors
-    /// When the log was not read.
-    pub fn files(&self) -> Result<Vec<LakeFile>, TableError> {
-        let files = self.state()?.log_data().into_iter().map(|view| LakeFile {
-            path: view.object_store_path(),
-            size_bytes: view.size().unsigned_abs(),
-            rows: view.num_records().map(|rows| rows as u64),
-            partition: view.partition_values_map(),
-            removal: view.remove_action(true),
-        });
-        Ok(files.collect())
+    /// When the log cannot be read.
+    pub async fn files(&self) -> Result<Vec<LakeFile>, TableError> {
+        let listed = async {
+            let snapshot = self.log.snapshot().await?;
+            let views = snapshot.file_views(self.log.store.as_ref(), None);
+            let files = views.map_ok(|view| LakeFile {
+                path: view.object_store_path(),
+                size_bytes: view.size().unsigned_abs(),
+                rows: view.num_records().map(|rows| rows as u64),
+                partition: view.partition_values_map(),
+                removal: view.remove_action(true),
+            });
+            files.try_collect().await
+        };
+        listed.await.map_err(|source| self.log_error(source))
     }
 
     /// Returns the bytes of a file.

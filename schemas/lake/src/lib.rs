@@ -9,6 +9,7 @@ mod error;
 mod file_writer;
 mod files;
 mod location;
+mod log;
 mod positions;
 mod requests;
 mod statistics;

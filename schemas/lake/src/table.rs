@@ -1,15 +1,13 @@
 //! One Delta table of the lake: opened, created, checked for its layout, and committed to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, Remove, Transaction};
+use deltalake_core::kernel::{Add, Remove, Transaction};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::table::state::DeltaTableState;
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, ObjectStore};
-use futures::StreamExt;
+use deltalake_core::{DeltaTableBuilder, DeltaTableError, ObjectStore};
 use h3o::Resolution;
 use schemas::Table;
 use schemas::lake::{
@@ -19,6 +17,7 @@ use schemas::lake::{
 use url::Url;
 
 use crate::create::{create, first_difference};
+use crate::log::Log;
 use crate::{TableError, table_url};
 
 /// What a commit changes.
@@ -52,15 +51,19 @@ pub enum CommitKind {
 /// Attempts to create a table before the last error is returned, and the pause between two.
 const CREATIONS: u32 = 4;
 const CREATION_PAUSE: Duration = Duration::from_millis(500);
+/// Times another commit may come before one that stands beside it.
+const OVERTAKERS: u32 = 15;
+/// Commits looked at for one of which the answer was lost.
+const NEWEST: u64 = 100;
 
-/// An open table of the lake.
+/// An open table of the lake. It does not hold the list of its files: that is read when it is asked for.
 #[derive(Debug, Clone)]
 pub struct LakeTable {
     /// Which table.
     pub table: Table,
     /// Resolution of its partition cells.
     pub partition_resolution: Resolution,
-    pub(crate) delta: DeltaTable,
+    pub(crate) log: Log,
 }
 
 impl LakeTable {
@@ -88,7 +91,9 @@ impl LakeTable {
     /// When the lake is not writable.
     pub async fn open_derived(lake: &str, table: Table) -> Result<Self, TableError> {
         let mode = match Self::found(lake, table).await? {
-            Some(found) if first_difference(table, found.state()?).is_none() => return Ok(found),
+            Some(found) if first_difference(table, &found.log.described).is_none() => {
+                return Ok(found);
+            }
             Some(_) => SaveMode::Overwrite,
             None => SaveMode::Ignore,
         };
@@ -104,13 +109,12 @@ impl LakeTable {
         if location.to_file_path().is_ok_and(|folder| !folder.exists()) {
             return Ok(None);
         }
-        let log = |source| log_error(table, &location, source);
         match load(&location).await {
-            Ok(delta) => Ok(Some(Self::of(table, delta).map_err(log)?)),
+            Ok(log) => Ok(Some(Self::of(table, log))),
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => {
                 Ok(None)
             }
-            Err(source) => Err(log(source)),
+            Err(source) => Err(log_error(table, &location, source)),
         }
     }
 
@@ -129,9 +133,12 @@ impl LakeTable {
         }
         let mut attempt = 0;
         loop {
-            let delta = create(table, &location, partition_resolution, mode).await;
-            let source = match delta.and_then(|delta| Self::of(table, delta)) {
-                Ok(made) => return Ok(made),
+            let made = async {
+                let store = create(table, &location, partition_resolution, mode).await?;
+                Log::open(store).await
+            };
+            let source = match made.await {
+                Ok(log) => return Ok(Self::of(table, log)),
                 Err(source) => source,
             };
             // The store's answer was lost, or another program made the table at the same moment.
@@ -148,18 +155,18 @@ impl LakeTable {
         }
     }
 
-    fn of(table: Table, delta: DeltaTable) -> Result<Self, DeltaTableError> {
-        let properties = delta.snapshot()?.metadata().configuration();
+    fn of(table: Table, log: Log) -> Self {
+        let properties = log.described.metadata().configuration();
         let partition_resolution = properties
             .get(PROPERTY_PARTITION_RESOLUTION)
             .and_then(|text| text.parse::<u8>().ok())
             .and_then(|number| Resolution::try_from(number).ok())
             .unwrap_or(DEFAULT_PARTITION_RESOLUTION);
-        Ok(Self {
+        Self {
             table,
             partition_resolution,
-            delta,
-        })
+            log,
+        }
     }
 
     /// Holds the table against the layout and the contract of this build.
@@ -167,9 +174,8 @@ impl LakeTable {
     /// # Errors
     /// When it is of another layout, or lacks a column.
     pub fn checked(self) -> Result<Self, TableError> {
-        let (table, location) = (self.table, self.delta.table_url().clone());
-        let state = self.state()?;
-        let properties = state.metadata().configuration();
+        let (table, location) = (self.table, self.location().clone());
+        let properties = self.log.described.metadata().configuration();
         let found = properties.get(PROPERTY_LAYOUT_VERSION).cloned();
         let found = found.unwrap_or("none".into());
         if found != LAYOUT_VERSION.to_string() {
@@ -179,7 +185,7 @@ impl LakeTable {
                 found,
             });
         }
-        match first_difference(table, state) {
+        match first_difference(table, &self.log.described) {
             Some(difference) => Err(TableError::Columns {
                 table,
                 location,
@@ -195,34 +201,13 @@ impl LakeTable {
     /// # Errors
     /// When the log refuses; nothing is visible then, unless its answer was lost on the way.
     pub async fn commit(&mut self, commit: Commit, kind: CommitKind) -> Result<(), TableError> {
-        let made = self.try_commit(commit, kind).await;
-        made.map_err(|source| self.log_error(source))
-    }
-
-    async fn try_commit(
-        &mut self,
-        commit: Commit,
-        kind: CommitKind,
-    ) -> Result<(), DeltaTableError> {
-        let retries = match kind {
-            CommitKind::Append | CommitKind::Replace => 3,
+        let overtakers = match kind {
+            CommitKind::Append | CommitKind::Replace => OVERTAKERS,
             CommitKind::Compact | CommitKind::Delete => 0,
         };
-        let properties = CommitProperties::default()
-            .with_metadata(commit.metadata)
-            .with_application_transactions(commit.transactions)
-            .with_max_retries(retries)
-            .with_create_checkpoint(false)
-            .with_cleanup_expired_logs(Some(false));
-        let removes = commit.removes.into_iter().map(Action::Remove);
-        let actions = removes.chain(commit.adds.into_iter().map(Action::Add));
-        let state = self.delta.snapshot()?.clone();
-        let made = CommitBuilder::from(properties)
-            .with_actions(actions.collect())
-            .build(Some(&state), self.log_store(), self.operation(kind))
-            .await?;
-        self.delta.state = Some(made.snapshot());
-        Ok(())
+        let operation = self.operation(kind);
+        let made = self.log.commit(commit, operation, overtakers).await;
+        made.map_err(|source| self.log_error(source))
     }
 
     fn operation(&self, kind: CommitKind) -> DeltaOperation {
@@ -251,9 +236,9 @@ impl LakeTable {
     /// When the log cannot be read.
     pub async fn refresh(&mut self) -> Result<(), TableError> {
         // Whoever slept for longer than the log is kept cannot read on from the version it knows.
-        if self.delta.load().await.is_err() {
-            let anew = load(self.location()).await;
-            self.delta = anew.map_err(|source| self.log_error(source))?;
+        if !self.log.advance().await.unwrap_or(false) {
+            let anew = Log::open(self.log_store()).await;
+            self.log = anew.map_err(|source| self.log_error(source))?;
         }
         Ok(())
     }
@@ -263,27 +248,26 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be read.
     pub async fn position(&self, app_id: &str) -> Result<Option<i64>, TableError> {
-        let log_store = self.log_store();
-        self.state()?
-            .snapshot()
-            .transaction_version(log_store.as_ref(), app_id)
-            .await
-            .map_err(|source| self.log_error(source))
+        Ok(self.positions().await?.get(app_id).copied())
+    }
+
+    /// Returns the newest value of every application's position (`txn`) up to the version that was
+    /// read last.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn positions(&self) -> Result<&BTreeMap<String, i64>, TableError> {
+        let positions = self.log.positions().await;
+        positions.map_err(|source| self.log_error(source))
     }
 
     /// Tells whether one of the newest hundred commits says `value` under `key`.
     pub async fn has_commit_with(&self, key: &str, value: &str) -> bool {
-        let mut history = self.delta.history(Some(100));
-        while let Some(Ok(commit)) = history.next().await {
-            if commit.info.get(key).and_then(|found| found.as_str()) == Some(value) {
-                return true;
-            }
-        }
-        false
+        self.log.has_commit_with(NEWEST, key, value).await
     }
 
     pub(crate) fn location(&self) -> &Url {
-        self.delta.table_url()
+        self.log.store.root_url()
     }
 
     /// Returns the store of the table's files.
@@ -291,26 +275,19 @@ impl LakeTable {
         self.log_store().object_store(None)
     }
 
-    pub(crate) fn state(&self) -> Result<&DeltaTableState, TableError> {
-        self.delta
-            .snapshot()
-            .map_err(|source| self.log_error(source))
-    }
-
     pub(crate) fn log_store(&self) -> LogStoreRef {
-        self.delta.log_store()
+        self.log.store.clone()
     }
 
     /// Says that the log or the store of this table refused.
     pub fn log_error(&self, source: impl Into<DeltaTableError>) -> TableError {
-        log_error(self.table, self.delta.table_url(), source.into())
+        log_error(self.table, self.location(), source.into())
     }
 }
 
-async fn load(location: &Url) -> Result<DeltaTable, DeltaTableError> {
-    let mut delta = DeltaTableBuilder::from_url(location.clone())?.build()?;
-    delta.load().await?;
-    Ok(delta)
+async fn load(location: &Url) -> Result<Log, DeltaTableError> {
+    let delta = DeltaTableBuilder::from_url(location.clone())?.build()?;
+    Log::open(delta.log_store()).await
 }
 
 pub(crate) fn log_error(table: Table, location: &Url, source: DeltaTableError) -> TableError {

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use deltalake_core::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake_core::table::config::TablePropertiesExt;
-use deltalake_core::{ObjectMeta, Path};
+use deltalake_core::table::state::DeltaTableState;
+use deltalake_core::{DeltaTable, ObjectMeta, Path};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 
@@ -16,20 +17,14 @@ const DELETES_AT_ONCE: usize = 16;
 
 impl LakeTable {
     /// Returns the version that was read last.
-    ///
-    /// # Errors
-    /// When the log was not read.
-    pub fn version(&self) -> Result<u64, TableError> {
-        Ok(self.state()?.version())
+    pub fn version(&self) -> u64 {
+        self.log.version
     }
 
     /// Returns for how long the log remembers files that were removed.
-    ///
-    /// # Errors
-    /// When the log was not read.
-    pub fn removals_are_kept(&self) -> Result<std::time::Duration, TableError> {
-        let properties = self.state()?.table_config();
-        Ok(properties.deleted_file_retention_duration())
+    pub fn removals_are_kept(&self) -> std::time::Duration {
+        let properties = self.log.described.table_properties();
+        properties.deleted_file_retention_duration()
     }
 
     /// Writes the state of the version that was read last into one file, so that readers need not
@@ -38,13 +33,19 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be read or written.
     pub async fn checkpoint(&self) -> Result<bool, TableError> {
-        let name = format!("_delta_log/{:020}.checkpoint.parquet", self.version()?);
+        let name = format!("_delta_log/{:020}.checkpoint.parquet", self.version());
         let there = self.store().head(&Path::from(name)).await;
         match there {
             Ok(_) => Ok(false),
             Err(object_store::Error::NotFound { .. }) => {
-                let made = create_checkpoint(&self.delta, None).await;
-                made.map(|()| true).map_err(|source| self.log_error(source))
+                let made = async {
+                    let mut delta = DeltaTable::new(self.log_store());
+                    delta.load_version(self.version()).await?;
+                    create_checkpoint(&delta, None).await
+                };
+                made.await
+                    .map(|()| true)
+                    .map_err(|source| self.log_error(source))
             }
             Err(source) => Err(self.log_error(source)),
         }
@@ -55,11 +56,15 @@ impl LakeTable {
     /// # Errors
     /// When the log cannot be listed, or an entry not deleted.
     pub async fn forget_log_before(&self, time: DateTime<Utc>) -> Result<usize, TableError> {
-        let version = self.version()?;
         let log_store = self.log_store();
-        cleanup_expired_logs_for(version, log_store.as_ref(), time.timestamp_millis(), None)
-            .await
-            .map_err(|source| self.log_error(source))
+        cleanup_expired_logs_for(
+            self.version(),
+            log_store.as_ref(),
+            time.timestamp_millis(),
+            None,
+        )
+        .await
+        .map_err(|source| self.log_error(source))
     }
 
     /// Returns the Parquet files in the table's folder that were stored before `time`, and are
@@ -85,10 +90,12 @@ impl LakeTable {
     }
 
     async fn needed_since(&self, time: DateTime<Utc>) -> Result<HashSet<Path>, TableError> {
-        let files = self.files()?.into_iter();
-        let mut needed: HashSet<Path> = files.map(|file| file.path).collect();
         let log_store = self.log_store();
-        let mut removed = self.state()?.all_tombstones(log_store.as_ref());
+        let state = DeltaTableState::try_new(log_store.as_ref(), Some(self.version())).await;
+        let state = state.map_err(|source| self.log_error(source))?;
+        let files = state.log_data().into_iter();
+        let mut needed: HashSet<Path> = files.map(|file| file.object_store_path()).collect();
+        let mut removed = state.all_tombstones(log_store.as_ref());
         while let Some(removal) = removed.next().await {
             let removal = removal.map_err(|source| self.log_error(source))?;
             // Without a time it is taken for new.

@@ -1,0 +1,532 @@
+//! The log of a table without the list of its files: what a writer must know to make the next version.
+//!
+//! A busy fleet makes a hundred thousand files a day. delta-rs keeps them all in memory and goes through
+//! them at every commit ([delta-io/delta-rs#4584](https://github.com/delta-io/delta-rs/issues/4584)); its
+//! `BlindDeltaTable`, which does not, knows neither positions nor the statistics of columns. So commits
+//! are made here, of delta-rs's own parts: they take as much time and memory at night as in the morning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deltalake_core::kernel::transaction::{CommitConflictError, CommitData, TransactionError};
+use deltalake_core::kernel::{Action, Remove, Snapshot, Transaction};
+use deltalake_core::logstore::{CommitOrBytes, LogStoreRef};
+use deltalake_core::protocol::DeltaOperation;
+use deltalake_core::table::config::TablePropertiesExt;
+use deltalake_core::{DeltaTableError, Path};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStoreExt;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::Commit;
+
+/// Versions read one after the other; whoever is further behind reads the log anew, from its checkpoint.
+const FAR_BEHIND: u64 = 100;
+/// Entries of the log that are read at the same time.
+const ENTRIES_AT_ONCE: usize = 8;
+/// The last writer version whose rules are known: append-only tables and invariants, of which ours have none.
+const LAST_WRITER_VERSION: i32 = 2;
+/// The writer version from which on a table names every feature it uses.
+const FEATURES_WRITER_VERSION: i32 = 7;
+/// Features that ask nothing of a writer of whole files.
+const KNOWN_FEATURES: [&str; 6] = [
+    "appendOnly",
+    "deletionVectors",
+    "invariants",
+    "timestampNtz",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+];
+
+/// The newest version that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) store: LogStoreRef,
+    pub(crate) version: u64,
+    /// Columns and properties: of this version, or of one before it that has the same.
+    pub(crate) described: Arc<Snapshot>,
+    positions: OnceCell<BTreeMap<String, i64>>,
+    file_count: OnceCell<usize>,
+}
+
+impl Log {
+    /// Reads the newest version.
+    pub(crate) async fn open(store: LogStoreRef) -> Result<Self, DeltaTableError> {
+        let described = Snapshot::try_new(store.as_ref(), None).await?;
+        Ok(Self {
+            store,
+            version: described.version(),
+            described: Arc::new(described),
+            positions: OnceCell::new(),
+            file_count: OnceCell::new(),
+        })
+    }
+
+    /// Reads what was committed since; `false` when that is too much, or gone, so that the log is to be
+    /// opened anew.
+    pub(crate) async fn advance(&mut self) -> Result<bool, DeltaTableError> {
+        let before = self.version;
+        let mut is_redefined = false;
+        while let Some(bytes) = self.store.read_commit_entry(self.version + 1).await? {
+            if self.version - before == FAR_BEHIND {
+                return Ok(false);
+            }
+            let entry = Entry::read(self.version + 1, &bytes)?;
+            is_redefined |= entry.redefines();
+            self.apply(&entry);
+        }
+        if is_redefined {
+            let described = Snapshot::try_new(self.store.as_ref(), Some(self.version)).await?;
+            self.described = Arc::new(described);
+        }
+        // The oldest entries are deleted first: what comes after one that is there is not gone.
+        Ok(self.version > before || self.has_entry(self.version).await?)
+    }
+
+    async fn has_entry(&self, version: u64) -> Result<bool, DeltaTableError> {
+        let path = Path::from(format!("_delta_log/{version:020}.json"));
+        match self.store.object_store(None).head(&path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(source.into()),
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.version += 1;
+        if let Some(positions) = self.positions.get_mut() {
+            let moved = entry.positions.iter();
+            positions.extend(moved.map(|of| (of.app_id.clone(), of.version)));
+        }
+        if let Some(count) = self.file_count.get_mut() {
+            *count = (*count + entry.added).saturating_sub(entry.removed.len());
+        }
+    }
+
+    /// Makes the next version. Commits that come first are looked at, up to `overtakers` times: it is
+    /// made behind them unless they moved a position or took a file away that it does, or changed what
+    /// the table is.
+    pub(crate) async fn commit(
+        &mut self,
+        commit: Commit,
+        operation: DeltaOperation,
+        overtakers: u32,
+    ) -> Result<(), DeltaTableError> {
+        self.check_writable(&commit)?;
+        let own = Entry::of(&commit);
+        let removes = commit.removes.into_iter().map(Action::Remove);
+        let actions = removes.chain(commit.adds.into_iter().map(Action::Add));
+        let data = CommitData::new(
+            actions.collect(),
+            operation,
+            commit.metadata.into_iter().collect(),
+            commit.transactions,
+        );
+        let bytes = data.get_bytes()?;
+        let mut overtaken = 0;
+        loop {
+            let next = self.version + 1;
+            let entry = CommitOrBytes::LogBytes(bytes.clone());
+            let id = Uuid::new_v4();
+            match self.store.write_commit_entry(next, entry, id).await {
+                Ok(()) => break,
+                Err(TransactionError::VersionAlreadyExists(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut winner = self.store.read_commit_entry(next).await?;
+            // The store's answer to an attempt before was lost: the commit that came first is this one.
+            if winner.as_ref() == Some(&bytes) {
+                break;
+            }
+            if overtaken == overtakers {
+                return Err(TransactionError::VersionAlreadyExists(next).into());
+            }
+            overtaken += 1;
+            while let Some(bytes) = winner {
+                let entry = Entry::read(self.version + 1, &bytes)?;
+                own.stands_behind(&entry)?;
+                self.apply(&entry);
+                winner = self.store.read_commit_entry(self.version + 1).await?;
+            }
+        }
+        self.apply(&own);
+        Ok(())
+    }
+
+    /// Refuses tables that ask for what this writer does not do.
+    fn check_writable(&self, commit: &Commit) -> Result<(), TransactionError> {
+        let protocol = self.described.protocol();
+        match protocol.min_writer_version() {
+            ..=LAST_WRITER_VERSION => {}
+            FEATURES_WRITER_VERSION => {
+                let used = protocol.writer_features().unwrap_or_default().iter();
+                let is_unknown = |feature: &&_| {
+                    let name = format!("{feature}");
+                    !KNOWN_FEATURES.contains(&name.as_str())
+                };
+                let unknown: Vec<_> = used.filter(is_unknown).cloned().collect();
+                if !unknown.is_empty() {
+                    return Err(TransactionError::UnsupportedTableFeatures(unknown));
+                }
+            }
+            version => return Err(CommitConflictError::UnsupportedWriterVersion(version).into()),
+        }
+        let takes_rows_away = commit.removes.iter().any(|remove| remove.data_change);
+        match takes_rows_away && self.described.table_properties().append_only() {
+            true => Err(TransactionError::DeltaTableAppendOnly),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the newest value of every application's position (`txn`).
+    pub(crate) async fn positions(&self) -> Result<&BTreeMap<String, i64>, DeltaTableError> {
+        self.positions
+            .get_or_try_init(|| self.read_positions())
+            .await
+    }
+
+    async fn read_positions(&self) -> Result<BTreeMap<String, i64>, DeltaTableError> {
+        let checkpoint = crate::positions::in_checkpoint(&self.store, self.version).await?;
+        let (first, mut positions) = match checkpoint {
+            Some((version, positions)) => (version + 1, positions),
+            None => (0, BTreeMap::new()),
+        };
+        let mut entries = stream::iter(first..=self.version)
+            .map(|version| self.entry(version))
+            .buffered(ENTRIES_AT_ONCE);
+        while let Some(entry) = entries.try_next().await? {
+            let moved = entry.positions.into_iter();
+            positions.extend(moved.map(|of| (of.app_id, of.version)));
+        }
+        Ok(positions)
+    }
+
+    async fn entry(&self, version: u64) -> Result<Entry, DeltaTableError> {
+        match self.store.read_commit_entry(version).await? {
+            Some(bytes) => Entry::read(version, &bytes),
+            None => Err(DeltaTableError::InvalidVersion(version)),
+        }
+    }
+
+    /// Tells whether one of the newest `commits` versions says `value` under `key`.
+    pub(crate) async fn has_commit_with(&self, commits: u64, key: &str, value: &str) -> bool {
+        for version in (0..=self.version).rev().take(commits as usize) {
+            let Ok(entry) = self.entry(version).await else {
+                return false;
+            };
+            if entry.info.get(key).and_then(Value::as_str) == Some(value) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns this version for one who wants its files.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, DeltaTableError> {
+        let engine = self.store.engine(None);
+        self.described
+            .clone()
+            .update(engine, Some(self.version))
+            .await
+    }
+
+    /// Counts the files: once by going through them all, from then on by what is committed.
+    pub(crate) async fn file_count(&self) -> Result<usize, DeltaTableError> {
+        let count = async {
+            let snapshot = self.snapshot().await?;
+            let batches = snapshot.files(self.store.as_ref(), None);
+            batches
+                .try_fold(0, async |count, batch| Ok(count + batch.num_rows()))
+                .await
+        };
+        self.file_count.get_or_try_init(|| count).await.copied()
+    }
+}
+
+/// What a version changed, as far as it is another writer's business.
+#[derive(Debug, Default)]
+struct Entry {
+    positions: Vec<Transaction>,
+    added: usize,
+    removed: Vec<String>,
+    has_protocol: bool,
+    has_metadata: bool,
+    info: Map<String, Value>,
+}
+
+/// One line of an entry.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    txn: Option<Transaction>,
+    add: Option<IgnoredAny>,
+    remove: Option<Remove>,
+    protocol: Option<IgnoredAny>,
+    meta_data: Option<IgnoredAny>,
+    commit_info: Option<Map<String, Value>>,
+}
+
+impl Entry {
+    fn of(commit: &Commit) -> Self {
+        Self {
+            positions: commit.transactions.clone(),
+            added: commit.adds.len(),
+            removed: commit
+                .removes
+                .iter()
+                .map(|remove| remove.path.clone())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    fn read(version: u64, bytes: &Bytes) -> Result<Self, DeltaTableError> {
+        let mut entry = Self::default();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let line: Line = serde_json::from_slice(line).map_err(|json_err| {
+                let line = String::from_utf8_lossy(line).into_owned();
+                DeltaTableError::InvalidJsonLog {
+                    json_err,
+                    line,
+                    version,
+                }
+            })?;
+            entry.positions.extend(line.txn);
+            entry.added += usize::from(line.add.is_some());
+            entry.removed.extend(line.remove.map(|remove| remove.path));
+            entry.has_protocol |= line.protocol.is_some();
+            entry.has_metadata |= line.meta_data.is_some();
+            entry.info.extend(line.commit_info.into_iter().flatten());
+        }
+        Ok(entry)
+    }
+
+    /// Tells whether columns, properties or what a writer must be able to do are others now.
+    fn redefines(&self) -> bool {
+        self.has_protocol || self.has_metadata
+    }
+
+    /// Refuses a version before this one that this one did not know of and depends on.
+    fn stands_behind(&self, winner: &Self) -> Result<(), TransactionError> {
+        let is_moved =
+            |own: &Transaction| winner.positions.iter().any(|of| of.app_id == own.app_id);
+        let conflict = if winner.has_protocol {
+            CommitConflictError::ProtocolChanged("by another program".to_owned())
+        } else if winner.has_metadata {
+            CommitConflictError::MetadataChanged
+        } else if self.positions.iter().any(is_moved) {
+            CommitConflictError::ConcurrentTransaction
+        } else if self
+            .removed
+            .iter()
+            .any(|path| winner.removed.contains(path))
+        {
+            CommitConflictError::ConcurrentDeleteDelete
+        } else {
+            return Ok(());
+        };
+        Err(conflict.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use h3o::Resolution;
+    use schemas::Table;
+
+    use super::*;
+    use crate::{CommitKind, LakeTable, TableError};
+
+    struct Lake(tempfile::TempDir);
+
+    impl Lake {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a folder"))
+        }
+
+        async fn open(&self) -> LakeTable {
+            let lake = self.0.path().to_string_lossy();
+            let table = Table::Heartbeats;
+            let opened = LakeTable::open_or_create(&lake, table, Resolution::Two).await;
+            opened.expect("a table")
+        }
+
+        fn entry(&self, version: u64) -> std::path::PathBuf {
+            let log = self
+                .0
+                .path()
+                .join(Table::Heartbeats.name())
+                .join("_delta_log");
+            log.join(format!("{version:020}.json"))
+        }
+
+        /// Commits as another program does.
+        fn write(&self, version: u64, line: &str) {
+            std::fs::write(self.entry(version), line).expect("written");
+        }
+    }
+
+    fn moves(app_id: &str, to: i64) -> Commit {
+        Commit {
+            transactions: vec![Transaction::new(app_id, to)],
+            ..Commit::default()
+        }
+    }
+
+    fn conflict(made: Result<(), TableError>) -> String {
+        made.expect_err("a conflict").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_commit_needs_nothing_of_the_log_before_the_version_it_is_made_from() {
+        let lake = Lake::new();
+        let mut table = lake.open().await;
+        for to in 1..=5 {
+            table
+                .commit(moves("p0", to), CommitKind::Append)
+                .await
+                .expect("committed");
+        }
+        assert_eq!(table.position("p0").await.expect("a log"), Some(5));
+        assert_eq!(table.file_count().await.expect("a log"), 0);
+        for version in 0..5 {
+            std::fs::remove_file(lake.entry(version)).expect("there");
+        }
+        table.refresh().await.expect("nothing new");
+        table
+            .commit(moves("p0", 6), CommitKind::Append)
+            .await
+            .expect("committed");
+        assert_eq!(table.position("p0").await.expect("a log"), Some(6));
+        assert_eq!(table.file_count().await.expect("a log"), 0);
+        assert_eq!(table.version(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_made_behind_those_it_does_not_depend_on() {
+        let lake = Lake::new();
+        let (mut one, mut two) = (lake.open().await, lake.open().await);
+        for to in 1..=3 {
+            one.commit(moves("p0", to), CommitKind::Append)
+                .await
+                .expect("committed");
+        }
+        two.commit(moves("p1", 7), CommitKind::Append)
+            .await
+            .expect("committed");
+        assert_eq!((one.version(), two.version()), (3, 4));
+        assert_eq!(two.position("p0").await.expect("a log"), Some(3));
+        // `one` does not know version 4 yet.
+        let overtaken = conflict(one.commit(Commit::default(), CommitKind::Compact).await);
+        assert!(
+            overtaken.contains("version 4 already exists"),
+            "{overtaken}"
+        );
+        let moved = conflict(one.commit(moves("p1", 8), CommitKind::Append).await);
+        assert!(moved.contains("Concurrent transaction"), "{moved}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_taken_away_once_however_its_name_is_written() {
+        let lake = Lake::new();
+        let mut table = lake.open().await;
+        lake.write(
+            1,
+            r#" {"remove" : {"path":"a%20b.parquet","dataChange":true}}"#,
+        );
+        let takes = |path: &str| Commit {
+            removes: vec![Remove {
+                path: path.into(),
+                ..Remove::default()
+            }],
+            ..Commit::default()
+        };
+        let twice = conflict(
+            table
+                .commit(takes("a b.parquet"), CommitKind::Replace)
+                .await,
+        );
+        assert!(twice.contains("deleted the same data"), "{twice}");
+        table
+            .commit(takes("c.parquet"), CommitKind::Replace)
+            .await
+            .expect("another file");
+    }
+
+    #[tokio::test]
+    async fn a_table_that_became_another_is_not_written_to_unread() {
+        let lake = Lake::new();
+        let (mut table, mut fresh) = (lake.open().await, lake.open().await);
+        let first = std::fs::read_to_string(lake.entry(0)).expect("there");
+        let metadata = first
+            .lines()
+            .find(|line| line.starts_with(r#"{"metaData""#));
+        lake.write(1, metadata.expect("every table has it"));
+        let changed = conflict(table.commit(moves("p0", 1), CommitKind::Append).await);
+        assert!(changed.contains("Metadata changed"), "{changed}");
+        fresh.refresh().await.expect("a log");
+        fresh
+            .commit(moves("p0", 1), CommitKind::Append)
+            .await
+            .expect("the same columns");
+    }
+
+    #[tokio::test]
+    async fn what_a_table_asks_of_writers_is_known_or_refused() {
+        let rows = Commit {
+            removes: vec![Remove {
+                data_change: true,
+                ..Remove::default()
+            }],
+            ..Commit::default()
+        };
+        let feature = |name: &str| {
+            format!(
+                r#"{{"protocol":{{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["{name}"]}}}}"#
+            )
+        };
+        let version = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":4}}"#.to_owned();
+        for (line, refusal) in [
+            (feature("appendOnly"), None),
+            (feature("rowTracking"), Some("RowTracking")),
+            (version, Some("writer version 4")),
+        ] {
+            let lake = Lake::new();
+            let mut table = lake.open().await;
+            lake.write(1, &line);
+            table.refresh().await.expect("a log");
+            let made = table.commit(rows.clone(), CommitKind::Append).await;
+            match refusal {
+                None => made.expect("a known feature"),
+                Some(text) => {
+                    let refused = conflict(made);
+                    assert!(refused.contains(text), "{line}: {refused}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_far_behind_reads_the_log_anew() {
+        let lake = Lake::new();
+        let (mut one, mut two) = (lake.open().await, lake.open().await);
+        two.position("p0").await.expect("a log");
+        let many = i64::try_from(FAR_BEHIND).expect("few") + 5;
+        for to in 1..=many {
+            one.commit(moves("p0", to), CommitKind::Append)
+                .await
+                .expect("committed");
+        }
+        two.refresh().await.expect("a log");
+        assert_eq!(two.version(), one.version());
+        assert_eq!(two.position("p0").await.expect("a log"), Some(many));
+    }
+}
