@@ -41,7 +41,7 @@ pub enum Command {
     Registry(registry::RegistryCommand),
     /// Bring events from Kafka into the lake, exactly once
     Ingest(Box<ingest::IngestArgs>),
-    /// Merge the small files of closed days, shorten logs, delete files no version needs
+    /// Merge small files, shorten logs, delete files no version needs
     Maintain(maintain::MaintainArgs),
     /// Prove that every offset is accounted for, once, and every file is as its log says
     Audit(audit::AuditArgs),

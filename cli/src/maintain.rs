@@ -1,4 +1,4 @@
-//! `notspot maintain`: small files of closed days merged, logs shortened, unneeded files deleted.
+//! `notspot maintain`: small files merged, logs shortened, unneeded files deleted.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,10 +28,11 @@ Examples:
   notspot maintain lake --table heartbeats --from 2026-11-01 --to 2026-11-07 --memory 1GiB
   notspot maintain lake --retain 2d
 
-Run it once a day, beside running ingesters. The files of a day are merged from two hours after its
-end (UTC), sorted by place, terminal and time. No event is lost or doubled: rows are counted before
-each commit. A second run at the same time only does what the first has not. Files that no version
-of the retained time needs are deleted.";
+Run it every hour, beside running ingesters. Files are merged sorted by place, terminal and time:
+those of a day until two hours after its end (UTC) with others of about their size, eight or more at
+a time, then all of a place. No event is lost or doubled: rows are counted before each commit. A
+second run at the same time only does what the first has not. Files that no version of the retained
+time needs are deleted.";
 
 /// Arguments of `notspot maintain`.
 #[derive(Debug, Args)]

@@ -118,13 +118,13 @@ def rows(lake, moment=math.inf):
 
 @contextlib.contextmanager
 def ingester(program, brokers, lake, settings):
-    """Runs an ingester as long as it is needed; gives a list that holds its resource usage in the end."""
+    """Runs an ingester as long as it is needed; gives it, and a list that holds its resource usage in the end."""
     command = [program, "ingest", "--brokers", brokers, "--lake", lake, "--log", "error", "--set=http.enabled=false"]
     child = subprocess.Popen([*command, *settings], stdout=subprocess.DEVNULL)
     usage = []
     try:
         wait_for("the ingester", lambda: ingester_reads(brokers), 60)
-        yield usage
+        yield child, usage
     finally:
         child.send_signal(signal.SIGTERM)
         _, status, used = os.wait4(child.pid, 0)
@@ -136,7 +136,7 @@ def run(program, settings, kept, folder, options):
     """Runs one setting; returns rows, seconds, the ingester's CPU seconds and peak MiB, and what SQL counted."""
     lake = f"{folder}/lake"
     counted = []
-    with broker(folder) as brokers, ingester(program, brokers, lake, settings) as usage:
+    with broker(folder) as brokers, ingester(program, brokers, lake, settings) as (_, usage):
         moments = [time.time() + share * options.seconds for share in CHECKS]
         counting = threading.Thread(target=count_in_sql, args=(program, lake, moments, counted), daemon=True)
         counting.start()

@@ -1,4 +1,4 @@
-//! Maintenance of a lake: the many small files of closed days become few sorted ones, logs stay
+//! Maintenance of a lake: many small files become few sorted ones, logs stay
 //! short, and files that no version needs are deleted. Safe beside ingesters and beside itself.
 //!
 //! A day and cell at a time is read, sorted and written anew within a byte budget; a commit puts

@@ -13,7 +13,7 @@ pub struct MemoryConfig {
     pub limit: ByteSize,
 }
 
-/// The program itself, its threads, and the file lists of the tables.
+/// The program itself and its threads.
 const RESERVE: u64 = 96 << 20;
 /// The client's queue may overshoot by an answer of a broker, and answers grow when decompressed.
 const QUEUE_FACTOR: u64 = 2;

@@ -21,7 +21,56 @@ const TEXT_BYTES: usize = 12;
 pub(super) struct Columns {
     pub(super) fields: &'static [ContractField],
     pub(super) columns: Vec<Column>,
+    /// How each is named in JSON.
+    pub(super) keys: Vec<Key>,
     rows: usize,
+}
+
+/// A key of JSON as writers spell it, with quotes and colon, to be compared in two steps.
+pub(super) struct Key {
+    pub(super) len: usize,
+    text: [u128; 2],
+    mask: [u128; 2],
+}
+
+impl Key {
+    const BYTES: usize = 32;
+
+    fn new(name: &str) -> Self {
+        let spelled = format!("\"{name}\":");
+        let (mut text, mut mask) = ([0; Self::BYTES], [0; Self::BYTES]);
+        for (at, byte) in spelled.bytes().take(Self::BYTES).enumerate() {
+            (text[at], mask[at]) = (byte, u8::MAX);
+        }
+        if spelled.len() > Self::BYTES {
+            // Compared in part, it is never found.
+            text = [0; Self::BYTES];
+        }
+        Self {
+            len: spelled.len(),
+            text: halves(&text),
+            mask: halves(&mask),
+        }
+    }
+
+    /// Tells whether the bytes begin with the key; close to their end it may fail to see it.
+    #[inline]
+    pub(super) fn begins(&self, bytes: &[u8]) -> bool {
+        bytes.first_chunk().is_some_and(|bytes| {
+            let bytes = halves(bytes);
+            let differ = |at: usize| (bytes[at] ^ self.text[at]) & self.mask[at];
+            differ(0) | differ(1) == 0
+        })
+    }
+}
+
+#[inline]
+fn halves(bytes: &[u8; Key::BYTES]) -> [u128; 2] {
+    let half = |at: usize| {
+        let bytes = bytes[at..].first_chunk();
+        u128::from_le_bytes(*bytes.expect("half of them"))
+    };
+    [half(0), half(16)]
 }
 
 /// One column; a value that is not known is null.
@@ -144,6 +193,7 @@ impl Columns {
         Self {
             fields,
             columns: columns.collect(),
+            keys: fields.iter().map(|field| Key::new(&field.name)).collect(),
             rows: 0,
         }
     }

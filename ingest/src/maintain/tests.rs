@@ -409,6 +409,9 @@ async fn positions_outlive_checkpoints_and_the_end_of_the_old_log() {
 async fn a_writer_that_slept_through_the_end_of_the_log_it_knows_writes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut asleep = open(&folder).await;
+    let app_id = "group/0/cluster/heartbeat/0";
+    // It remembers positions, and need not look at the log to know where it stands.
+    assert_eq!(asleep.position(app_id).await.expect("a log"), None);
     let mut other = open(&folder).await;
     fill(&mut other, 0, 6).await;
     let checkpointed = other.checkpoint().await.expect("a checkpoint");
@@ -420,7 +423,7 @@ async fn a_writer_that_slept_through_the_end_of_the_log_it_knows_writes_on() {
     let sorted = lake::sort(Table::Heartbeats, &batch(&[row(140)])).expect("columns are there");
     let adds = lake::write(&asleep, &sorted).await.expect("stored");
     let advance = Advance {
-        app_id: "group/0/cluster/heartbeat/0".to_owned(),
+        app_id: app_id.to_owned(),
         start: 140,
         end: 141,
         last_time_ms: None,

@@ -40,19 +40,16 @@ pub enum CommitKind {
     Append,
     /// Rows take the place of others: a commit between that takes the same files away conflicts.
     Replace,
-    /// The same rows in other files: any commit between refuses it, for delta-rs would let two
-    /// programs put the same rows into files of their own.
+    /// The same rows in other files: a commit between that takes the same files away conflicts, which
+    /// delta-rs itself would not see.
     Compact,
-    /// Rows are taken out, by files that take the place of others without them: any commit between
-    /// refuses it, for the same reason.
+    /// Rows are taken out, by files that take the place of others without them: likewise.
     Delete,
 }
 
 /// Attempts to create a table before the last error is returned, and the pause between two.
 const CREATIONS: u32 = 4;
 const CREATION_PAUSE: Duration = Duration::from_millis(500);
-/// Times another commit may come before one that stands beside it.
-const OVERTAKERS: u32 = 15;
 /// Commits looked at for one of which the answer was lost.
 const NEWEST: u64 = 100;
 
@@ -201,12 +198,7 @@ impl LakeTable {
     /// # Errors
     /// When the log refuses; nothing is visible then, unless its answer was lost on the way.
     pub async fn commit(&mut self, commit: Commit, kind: CommitKind) -> Result<(), TableError> {
-        let overtakers = match kind {
-            CommitKind::Append | CommitKind::Replace => OVERTAKERS,
-            CommitKind::Compact | CommitKind::Delete => 0,
-        };
-        let operation = self.operation(kind);
-        let made = self.log.commit(commit, operation, overtakers).await;
+        let made = self.log.commit(commit, self.operation(kind)).await;
         made.map_err(|source| self.log_error(source))
     }
 
