@@ -6,6 +6,7 @@ mod place;
 pub(crate) mod places;
 mod refusals;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
+use foldhash::fast::FixedState;
 use h3o::Resolution;
 use schemas::EventKind;
 
@@ -158,14 +160,17 @@ fn facts(
     RecordBatch::try_new(schema, columns)
 }
 
-/// Names the partition of every row; rows of one stand together.
+/// Names the partition of every row.
 fn topic_partitions(topic: &str, origins: &[Origin]) -> ArrayRef {
-    let mut names = StringBuilder::with_capacity(origins.len(), origins.len() * topic.len());
-    for same in origins.chunk_by(|one, next| one.partition == next.partition) {
-        let name = schemas::lake::topic_partition(topic, same[0].partition);
-        names.extend(std::iter::repeat_n(Some(name), same.len()));
+    let mut names: HashMap<i32, String, FixedState> = HashMap::default();
+    let mut column = StringBuilder::with_capacity(origins.len(), origins.len() * topic.len());
+    for Origin { partition, .. } in origins {
+        let name = names.entry(*partition);
+        column.append_value(
+            name.or_insert_with(|| schemas::lake::topic_partition(topic, *partition)),
+        );
     }
-    Arc::new(names.finish())
+    Arc::new(column.finish())
 }
 
 const DAY_MS: i64 = 86_400_000;

@@ -46,7 +46,9 @@ impl Order {
         places: &mut Places,
         resolution: Resolution,
     ) -> Self {
-        let (mut given, mut keys, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        let most = glances.size_hint().1.unwrap_or_default();
+        let (mut given, mut keys) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        let mut rest = Vec::new();
         for (at, (message, glance)) in (0_u32..).zip(glances) {
             let position = glance.and_then(|glance| glance.position);
             let found = position.and_then(|declared| places.find(declared));

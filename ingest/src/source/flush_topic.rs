@@ -52,10 +52,9 @@ impl Engine {
         let now = (self.clock)();
         let started = Instant::now();
         let mut places = std::mem::take(&mut self.places);
-        let taken: Vec<Taken<'_>> = partitions
-            .iter()
-            .flat_map(|partition| taken(partition.1, &self.windows[partition]))
-            .collect();
+        let windows = || partitions.iter().map(|p| (p.1, &self.windows[p]));
+        let mut taken = Vec::with_capacity(windows().map(|(_, window)| window.rows()).sum());
+        taken.extend(windows().flat_map(|(partition, window)| messages(partition, window)));
         if self.topic(kind).encoding == Encoding::Avro {
             let payloads: Vec<&[u8]> = taken.iter().map(|taken| taken.payload).collect();
             let named = decode::schema_ids_of(&payloads);
@@ -202,7 +201,7 @@ impl Engine {
 }
 
 /// Returns the messages of a partition's window.
-fn taken(partition: i32, window: &Window) -> impl Iterator<Item = Taken<'_>> {
+fn messages(partition: i32, window: &Window) -> impl Iterator<Item = Taken<'_>> {
     window.messages().map(move |(message, key, payload)| Taken {
         origin: Origin {
             partition,

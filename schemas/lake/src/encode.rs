@@ -40,6 +40,8 @@ pub(crate) fn writer_properties(
             (false, true) => zstd(3),
             (false, false) => zstd(1),
         })
+        // Nor is a dictionary worth its making.
+        .set_dictionary_enabled(!is_small)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(match is_small {
             true => EnabledStatistics::None,
