@@ -158,7 +158,7 @@ pub enum MaintainError {
 }
 
 /// The smallest budget that still merges files of a useful size.
-const LEAST_MEMORY: u64 = 64 << 20;
+const LEAST_MEMORY: u64 = merge::WORKER_BYTES;
 /// Files younger than this may belong to a commit in flight.
 const LEAST_RETAIN: Duration = Duration::from_secs(3600);
 
@@ -166,7 +166,7 @@ impl MaintainOptions {
     fn check(&self) -> Result<(), MaintainError> {
         let mut faults = Vec::new();
         if self.memory_bytes < LEAST_MEMORY {
-            faults.push("the memory must be at least 64 MiB".to_owned());
+            faults.push("the memory must be at least 128 MiB".to_owned());
         }
         if self.target_bytes < 1 << 20 {
             faults.push("files must be cut at 1 MiB or more".to_owned());

@@ -13,6 +13,7 @@ use serde_json::Value;
 use testkit::{Message, unique_name};
 
 use crate::kafka::{Lake, all_places, fleet, names, produce, topics};
+use crate::support::notspot;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -259,8 +260,21 @@ fn peak_bytes(id: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Sends heartbeats of a thousand partition cells over 64 partitions.
-fn fill(messages: usize) -> [String; 3] {
+/// Runs a program to its end, and returns the peak of its memory, bytes.
+fn peak_of(command: &mut Command) -> u64 {
+    let child = command.stdout(Stdio::null()).spawn();
+    let mut child = child.expect("the program starts");
+    let mut peak = 0;
+    while child.try_wait().expect("our child").is_none() {
+        peak = peak.max(peak_bytes(child.id()).unwrap_or_default());
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(child.wait().expect("our child").success());
+    peak
+}
+
+/// Sends heartbeats of `side` times `side` places, each in a partition cell of its own, over 64 partitions.
+fn fill(messages: usize, side: usize) -> [String; 3] {
     let topics = EventKind::ALL.map(|kind| unique_name(kind.topic()));
     for (topic, partitions) in topics.iter().zip([64, 1, 1]) {
         let created = fleet().plain.create_topic(topic, partitions);
@@ -268,7 +282,7 @@ fn fill(messages: usize) -> [String; 3] {
     }
     let time = fleet().events[0][0]["event_time"].clone();
     let message = |n: usize| {
-        let (row, column) = (n % 32, n / 32 % 32);
+        let (row, column) = (n % side, n / side % side);
         let (lat, lon) = (row as f64 * 3.4 - 50.0, column as f64 * 4.7 - 75.0);
         let mut event = String::new();
         write!(
@@ -295,24 +309,39 @@ fn fill(messages: usize) -> [String; 3] {
 #[test]
 fn a_backlog_over_64_partitions_and_a_thousand_cells_fits_the_budget() {
     let count = 300_000;
-    let topics = fill(count);
+    let topics = fill(count, 32);
     let lake = Lake::plain(names(&topics), "json");
-    let mut child = lake
-        .command(&[])
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let mut peak = 0;
-    while child.try_wait().expect("our child").is_none() {
-        peak = peak.max(peak_bytes(child.id()).unwrap_or_default());
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert!(child.wait().expect("our child").success());
+    let peak = peak_of(&mut lake.command(&[]));
     let rows = lake.ask("select count(*) as n from lake.heartbeats");
     assert_eq!(rows[0]["n"], count);
     let cells = lake.ask("select count(distinct partition_cell) as n from lake.heartbeats");
     assert!(cells[0]["n"].as_u64() > Some(900), "{cells:?}");
     assert!(peak <= 512 << 20, "peak of {} MiB", peak >> 20);
+}
+
+#[test]
+fn a_partition_larger_than_the_memory_of_maintain_is_merged_within_it() {
+    let count = 250_000;
+    let topics = fill(count, 1);
+    let lake = Lake::plain(names(&topics), "json");
+    lake.ingest(&["--set=flush.max_size=4MiB"]).done();
+    let days = std::fs::read_dir(lake.path().join("heartbeats")).expect("a table");
+    let day = days.map(|day| day.expect("a folder").path());
+    let mut day = day.filter(|path| path.to_string_lossy().contains("event_date="));
+    let cells = std::fs::read_dir(day.next().expect("one day")).expect("a folder");
+    let cell = cells.last().expect("one cell").expect("a folder").path();
+    let files = || std::fs::read_dir(&cell).expect("a folder").count();
+    let before = files();
+    assert!(before > 8, "{before} files");
+    let path = lake.path().to_string_lossy().into_owned();
+    let peak = peak_of(&mut notspot(&["maintain", &path, "--memory", "128MiB"]));
+    // What was replaced stays for a week.
+    assert_eq!(files(), before + 1);
+    lake.audit().done();
+    let rows = lake.ask("select count(*) as n from lake.heartbeats");
+    assert_eq!(rows[0]["n"], count);
+    // The program itself takes about 50 MiB.
+    assert!(peak <= (128 + 64) << 20, "peak of {} MiB", peak >> 20);
 }
 
 /// Kills an ingester again and again at random moments while messages flow.

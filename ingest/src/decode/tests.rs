@@ -215,6 +215,20 @@ fn spoil(message: &mut Vec<u8>, fault: Option<(usize, u8, bool)>) {
     }
 }
 
+#[test]
+fn a_frame_behind_an_event_costs_its_neighbours_nothing_in_the_general_decoder() {
+    let kind = EventKind::Heartbeat;
+    let id = kind.embedded_schema_id();
+    let frame = [&[0], &id.to_be_bytes()[..]].concat();
+    let mut good = frame.clone();
+    let event = serde_json::from_str(GOOD).expect("JSON");
+    avro_body(&kind.contract().fields, &event, &mut good);
+    let behind = [&good[..], &frame].concat();
+    let decoded = in_general(kind, &[&good, &behind, &good], Some(id));
+    assert_eq!(ordered(&decoded).1, [0, 2]);
+    assert_eq!(ordered(&decoded).2, [1]);
+}
+
 proptest::proptest! {
     #[test]
     fn straight_into_columns_comes_to_the_same_as_the_general_decoders(

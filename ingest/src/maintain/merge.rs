@@ -20,10 +20,16 @@ use super::{MaintainError, MaintainOptions, MaintainProgress};
 /// Files of a partition that are fetched at the same time.
 const READS_AT_ONCE: usize = 16;
 
+/// What the encoder of a worker's file holds: of some fifty columns each has a context of zstd and pages.
+const ENCODER_BYTES: u64 = 64 << 20;
+/// What a worker needs, bytes: as much again for rows.
+pub(super) const WORKER_BYTES: u64 = 2 * ENCODER_BYTES;
+
 /// What a worker may hold, and how it cuts files.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
-    /// Bytes of files on their way or being decoded, of rows being sorted, and of runs being merged.
+    /// Bytes of files on their way or being decoded, of rows being sorted, and of runs being merged;
+    /// what the encoder holds is not in it.
     pub share_bytes: usize,
     pub target_bytes: u64,
     pub spill: Option<PathBuf>,
@@ -32,7 +38,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Cuts the budget into equal shares.
     pub fn new(options: &MaintainOptions, workers: usize) -> Self {
-        let share = options.memory_bytes / workers as u64;
+        let share = (options.memory_bytes / workers as u64).saturating_sub(ENCODER_BYTES);
         Self {
             share_bytes: usize::try_from(share).unwrap_or(usize::MAX),
             target_bytes: options.target_bytes,
@@ -45,7 +51,7 @@ impl Bounds {
         self.share_bytes / 4
     }
 
-    /// Rows in memory; the rest is for the rows on their way out and the file being encoded.
+    /// Rows in memory; the rest is for those on their way out.
     fn chunk_bytes(&self) -> usize {
         self.share_bytes / 2
     }

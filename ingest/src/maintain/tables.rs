@@ -12,7 +12,7 @@ use lake::{LakeFile, LakeTable, TableError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::merge::{Bounds, Merged, merge};
+use super::merge::{Bounds, Merged, WORKER_BYTES, merge};
 use super::plan::{Days, Job, jobs};
 use super::publish::publish;
 use super::{MaintainError, MaintainOptions, MaintainProgress, Mode, Size, TableReport};
@@ -40,7 +40,7 @@ pub(super) async fn maintain(
     }
     let files = table.files().await?;
     let mut report = TableReport::new(&table, size(&files));
-    let bounds = Bounds::new(options, cores());
+    let bounds = Bounds::new(options, most_workers(options));
     let days = Days {
         from: options.from,
         to: options.to,
@@ -87,7 +87,7 @@ async fn merge_all(
     shutdown: &Shutdown,
     report: &mut TableReport,
 ) -> Result<(), MaintainError> {
-    let workers = cores().min(jobs.len());
+    let workers = most_workers(options).min(jobs.len());
     let bounds = Bounds::new(options, workers);
     let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
     let read = Arc::new(table.clone());
@@ -123,8 +123,13 @@ async fn merge_all(
     Ok(commit(table, pending, now, report).await?)
 }
 
-fn cores() -> usize {
-    available_parallelism().map_or(1, NonZero::get)
+/// One a core, as far as the budget goes.
+fn most_workers(options: &MaintainOptions) -> usize {
+    let fit = usize::try_from(options.memory_bytes / WORKER_BYTES).unwrap_or(usize::MAX);
+    available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(fit)
+        .max(1)
 }
 
 struct Worker {

@@ -446,7 +446,7 @@ async fn bounds_that_cannot_hold_are_refused() {
     let progress = Arc::<MaintainProgress>::default();
     let refused = maintain(&wrong, after(), &progress, &Shutdown::default()).await;
     let told = refused.expect_err("refused").to_string();
-    for part in ["64 MiB", "1 MiB", "retain at least 1h"] {
+    for part in ["128 MiB", "1 MiB", "retain at least 1h"] {
         assert!(told.contains(part), "{told}");
     }
 }
