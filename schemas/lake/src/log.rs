@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use deltalake_core::kernel::transaction::{CommitConflictError, CommitData, TransactionError};
@@ -27,6 +28,8 @@ use crate::Commit;
 
 /// Versions read one after the other; whoever is further behind reads the log anew, from its checkpoint.
 const FAR_BEHIND: u64 = 100;
+/// An entry is kept for longer than this, so whoever looked no longer ago cannot have missed one.
+const FRESH: Duration = Duration::from_secs(30 * 60);
 /// Attempts at which another commit may come first.
 const OVERTAKERS: u32 = 15;
 /// Entries of the log that are read at the same time.
@@ -52,6 +55,8 @@ pub(crate) struct Log {
     pub(crate) version: u64,
     /// Columns and properties: of this version, or of one before it that has the same.
     pub(crate) described: Arc<Snapshot>,
+    /// When this was known to be the newest version.
+    newest_at: SystemTime,
     positions: OnceCell<BTreeMap<String, i64>>,
     file_count: OnceCell<usize>,
 }
@@ -64,6 +69,7 @@ impl Log {
             store,
             version: described.version(),
             described: Arc::new(described),
+            newest_at: SystemTime::now(),
             positions: OnceCell::new(),
             file_count: OnceCell::new(),
         })
@@ -86,15 +92,24 @@ impl Log {
             let described = Snapshot::try_new(self.store.as_ref(), Some(self.version)).await?;
             self.described = Arc::new(described);
         }
-        // The oldest entries are deleted first: what comes after one that is there is not gone.
-        Ok(self.version > before || self.has_entry(self.version).await?)
+        let is_newest = !self.is_cut_off().await?;
+        self.newest_at = SystemTime::now();
+        Ok(is_newest)
     }
 
-    async fn has_entry(&self, version: u64) -> Result<bool, DeltaTableError> {
-        let path = Path::from(format!("_delta_log/{version:020}.json"));
+    /// Tells whether entries behind this version may have been deleted: their numbers are free then, and
+    /// nobody would see a commit made under one of them.
+    async fn is_cut_off(&self) -> Result<bool, DeltaTableError> {
+        let is_fresh = self.newest_at.elapsed().is_ok_and(|age| age < FRESH);
+        if !is_fresh {
+            let newest = self.store.get_latest_version(self.version).await?;
+            let next = self.store.read_commit_entry(self.version + 1).await?;
+            return Ok(newest > self.version && next.is_none());
+        }
+        let path = Path::from(format!("_delta_log/{:020}.json", self.version));
         match self.store.object_store(None).head(&path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(_) => Ok(false),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
             Err(source) => Err(source.into()),
         }
     }
@@ -118,8 +133,7 @@ impl Log {
         operation: DeltaOperation,
     ) -> Result<(), DeltaTableError> {
         self.check_writable(&commit)?;
-        // A number whose entry was deleted is free: nobody would see a commit made under it.
-        if !self.has_entry(self.version).await? {
+        if self.is_cut_off().await? {
             return Err(DeltaTableError::InvalidVersion(self.version));
         }
         let own = Entry::of(&commit);
@@ -159,6 +173,7 @@ impl Log {
             }
         }
         self.apply(&own);
+        self.newest_at = SystemTime::now();
         Ok(())
     }
 
@@ -412,6 +427,28 @@ mod tests {
         assert_eq!(table.position("p0").await.expect("a log"), Some(6));
         assert_eq!(table.file_count().await.expect("a log"), 0);
         assert_eq!(table.version(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_not_made_where_an_entry_was_deleted() {
+        let lake = Lake::new();
+        let (mut one, mut asleep) = (lake.open().await, lake.open().await);
+        for to in 1..=3 {
+            one.commit(moves("p0", to), CommitKind::Append)
+                .await
+                .expect("committed");
+        }
+        assert!(one.checkpoint().await.expect("a checkpoint"));
+        // As by a clean-up that was killed: the entry before is still there.
+        std::fs::remove_file(lake.entry(1)).expect("there");
+        asleep.log.newest_at = SystemTime::UNIX_EPOCH;
+        let made = asleep.commit(moves("p1", 1), CommitKind::Append).await;
+        made.expect_err("not under the number of the entry that is gone");
+        assert!(!lake.entry(1).exists());
+        asleep.refresh().await.expect("a checkpoint to begin with");
+        let made = asleep.commit(moves("p1", 1), CommitKind::Append).await;
+        made.expect("behind the others");
+        assert_eq!((asleep.version(), lake.entry(4).exists()), (4, true));
     }
 
     #[tokio::test]
