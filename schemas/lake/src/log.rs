@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use deltalake_core::kernel::transaction::{CommitConflictError, CommitData, TransactionError};
@@ -56,7 +56,7 @@ pub(crate) struct Log {
     /// Columns and properties: of this version, or of one before it that has the same.
     pub(crate) described: Arc<Snapshot>,
     /// When this was known to be the newest version.
-    newest_at: SystemTime,
+    newest_at: Instant,
     positions: OnceCell<BTreeMap<String, i64>>,
     file_count: OnceCell<usize>,
 }
@@ -69,7 +69,7 @@ impl Log {
             store,
             version: described.version(),
             described: Arc::new(described),
-            newest_at: SystemTime::now(),
+            newest_at: Instant::now(),
             positions: OnceCell::new(),
             file_count: OnceCell::new(),
         })
@@ -93,14 +93,14 @@ impl Log {
             self.described = Arc::new(described);
         }
         let is_newest = !self.is_cut_off().await?;
-        self.newest_at = SystemTime::now();
+        self.newest_at = Instant::now();
         Ok(is_newest)
     }
 
     /// Tells whether entries behind this version may have been deleted: their numbers are free then, and
     /// nobody would see a commit made under one of them.
     async fn is_cut_off(&self) -> Result<bool, DeltaTableError> {
-        let is_fresh = self.newest_at.elapsed().is_ok_and(|age| age < FRESH);
+        let is_fresh = self.newest_at.elapsed() < FRESH;
         if !is_fresh {
             let newest = self.store.get_latest_version(self.version).await?;
             let next = self.store.read_commit_entry(self.version + 1).await?;
@@ -173,7 +173,7 @@ impl Log {
             }
         }
         self.apply(&own);
-        self.newest_at = SystemTime::now();
+        self.newest_at = Instant::now();
         Ok(())
     }
 
@@ -441,7 +441,7 @@ mod tests {
         assert!(one.checkpoint().await.expect("a checkpoint"));
         // As by a clean-up that was killed: the entry before is still there.
         std::fs::remove_file(lake.entry(1)).expect("there");
-        asleep.log.newest_at = SystemTime::UNIX_EPOCH;
+        asleep.log.newest_at -= FRESH;
         let made = asleep.commit(moves("p1", 1), CommitKind::Append).await;
         made.expect_err("not under the number of the entry that is gone");
         assert!(!lake.entry(1).exists());
