@@ -38,13 +38,13 @@ impl Key {
 
     fn new(name: &str) -> Self {
         let spelled = format!("\"{name}\":");
+        assert!(
+            spelled.len() <= Self::BYTES,
+            "contracts have shorter names than {name}"
+        );
         let (mut text, mut mask) = ([0; Self::BYTES], [0; Self::BYTES]);
-        for (at, byte) in spelled.bytes().take(Self::BYTES).enumerate() {
+        for (at, byte) in spelled.bytes().enumerate() {
             (text[at], mask[at]) = (byte, u8::MAX);
-        }
-        if spelled.len() > Self::BYTES {
-            // Compared in part, it is never found.
-            text = [0; Self::BYTES];
         }
         Self {
             len: spelled.len(),

@@ -9,7 +9,7 @@ use lake::{Commit, CommitKind, LakeTable, TableError};
 
 use super::merge::Merged;
 
-/// Commits tried before the merged files wait for another run: ingesters may commit every second.
+/// Commits tried before the merged files wait for another run.
 const ATTEMPTS: u32 = 12;
 
 /// What became of merged partitions.
@@ -21,9 +21,8 @@ pub(super) struct Published {
     pub overtaken: Vec<Merged>,
 }
 
-/// Commits merged partitions together. Each attempt is made from the newest version and holds only
-/// if that is still the newest when it lands: so nobody's removal of the same files can be missed,
-/// not even one that delta-rs overlooks, which would leave their rows in the table twice.
+/// Commits merged partitions together. The commit is refused when another took one of the old files
+/// away first, were it only to merge it, which delta-rs overlooks: their rows would be in the table twice.
 pub(super) async fn publish(
     table: &mut LakeTable,
     merged: Vec<Merged>,
