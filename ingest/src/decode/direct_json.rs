@@ -29,10 +29,10 @@ impl<'a> Text<'a> {
         if !self.take(b'}') {
             loop {
                 self.skip_space();
-                let (at, key) = self.key(columns, likely)?;
+                let key = self.key(columns, likely)?;
                 self.skip_space();
-                match at {
-                    Some(at) => {
+                match key {
+                    Ok(at) => {
                         let bit = 1_u64.checked_shl(u32::try_from(at).ok()?)?;
                         if filled & bit != 0 {
                             return None;
@@ -42,7 +42,7 @@ impl<'a> Text<'a> {
                         let may_be_null = lenient || columns.fields[at].nullable;
                         self.value(&mut columns.columns[at], may_be_null)?;
                     }
-                    None => {
+                    Err(key) => {
                         std::str::from_utf8(key).ok()?;
                         std::str::from_utf8(self.skip_scalar()?).ok()?;
                     }
@@ -65,19 +65,19 @@ impl<'a> Text<'a> {
         Some(())
     }
 
-    /// Reads a key with its colon; finds its column, beginning with the likely one.
-    fn key(&mut self, columns: &Columns, likely: usize) -> Option<(Option<usize>, &'a [u8])> {
+    /// Reads a key with its colon, and returns its column, looked for from the likely one on, or the key
+    /// of which there is none.
+    fn key(&mut self, columns: &Columns, likely: usize) -> Option<Result<usize, &'a [u8]>> {
         let is_next = |at: &usize| columns.keys[*at].begins(self.0);
         if let Some(at) = (likely..columns.keys.len()).find(is_next) {
-            let (key, rest) = self.0.split_at(columns.keys[at].len);
-            self.0 = rest;
-            return Some((Some(at), key));
+            self.0 = &self.0[columns.keys[at].len..];
+            return Some(Ok(at));
         }
         let key = self.string()?;
         self.skip_space();
         self.expect(b':')?;
         let is_it = |at: &usize| columns.fields[*at].name.as_bytes() == key;
-        Some(((0..columns.fields.len()).find(is_it), key))
+        Some((0..columns.fields.len()).find(is_it).ok_or(key))
     }
 
     fn value(&mut self, column: &mut Column, may_be_null: bool) -> Option<()> {

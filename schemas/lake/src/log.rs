@@ -5,25 +5,24 @@
 //! `BlindDeltaTable`, which does not, knows neither positions nor the statistics of columns. So commits
 //! are made here, of delta-rs's own parts: they take as much time and memory at night as in the morning.
 
+mod entry;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use deltalake_core::kernel::transaction::{CommitConflictError, CommitData, TransactionError};
-use deltalake_core::kernel::{Action, Remove, Snapshot, Transaction};
+use deltalake_core::kernel::{Action, Snapshot};
 use deltalake_core::logstore::{CommitOrBytes, LogStoreRef};
 use deltalake_core::protocol::DeltaOperation;
 use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::{DeltaTableError, Path};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use self::entry::Entry;
 use crate::Commit;
 
 /// Versions read one after the other; whoever is further behind reads the log anew, from its checkpoint.
@@ -32,6 +31,8 @@ const FAR_BEHIND: u64 = 100;
 const FRESH: Duration = Duration::from_secs(30 * 60);
 /// Attempts at which another commit may come first.
 const OVERTAKERS: u32 = 15;
+/// Commits looked at for one of which the answer was lost.
+const NEWEST: usize = 100;
 /// Entries of the log that are read at the same time.
 const ENTRIES_AT_ONCE: usize = 8;
 /// The last writer version whose rules are known: append-only tables and invariants, of which ours have none.
@@ -54,7 +55,7 @@ pub(crate) struct Log {
     pub(crate) store: LogStoreRef,
     pub(crate) version: u64,
     /// Columns and properties: of this version, or of one before it that has the same.
-    pub(crate) described: Arc<Snapshot>,
+    pub(crate) described: Snapshot,
     /// When this was known to be the newest version.
     newest_at: Instant,
     positions: OnceCell<BTreeMap<String, i64>>,
@@ -68,7 +69,7 @@ impl Log {
         Ok(Self {
             store,
             version: described.version(),
-            described: Arc::new(described),
+            described,
             newest_at: Instant::now(),
             positions: OnceCell::new(),
             file_count: OnceCell::new(),
@@ -89,8 +90,7 @@ impl Log {
             self.apply(&entry);
         }
         if is_redefined {
-            let described = Snapshot::try_new(self.store.as_ref(), Some(self.version)).await?;
-            self.described = Arc::new(described);
+            self.described = self.snapshot().await?;
         }
         let is_newest = !self.is_cut_off().await?;
         self.newest_at = Instant::now();
@@ -232,9 +232,9 @@ impl Log {
         }
     }
 
-    /// Tells whether one of the newest `commits` versions says `value` under `key`.
-    pub(crate) async fn has_commit_with(&self, commits: u64, key: &str, value: &str) -> bool {
-        for version in (0..=self.version).rev().take(commits as usize) {
+    /// Tells whether one of the newest hundred commits says `value` under `key`.
+    pub(crate) async fn has_commit_with(&self, key: &str, value: &str) -> bool {
+        for version in (0..=self.version).rev().take(NEWEST) {
             let Ok(entry) = self.entry(version).await else {
                 return false;
             };
@@ -246,12 +246,8 @@ impl Log {
     }
 
     /// Returns this version for one who wants its files.
-    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, DeltaTableError> {
-        let engine = self.store.engine(None);
-        self.described
-            .clone()
-            .update(engine, Some(self.version))
-            .await
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, DeltaTableError> {
+        Snapshot::try_new(self.store.as_ref(), Some(self.version)).await
     }
 
     /// Counts the files: once by going through them all, from then on by what is committed.
@@ -267,97 +263,9 @@ impl Log {
     }
 }
 
-/// What a version changed, as far as it is another writer's business.
-#[derive(Debug, Default)]
-struct Entry {
-    positions: Vec<Transaction>,
-    added: usize,
-    removed: Vec<String>,
-    has_protocol: bool,
-    has_metadata: bool,
-    info: Map<String, Value>,
-}
-
-/// One line of an entry.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    txn: Option<Transaction>,
-    add: Option<IgnoredAny>,
-    remove: Option<Remove>,
-    protocol: Option<IgnoredAny>,
-    meta_data: Option<IgnoredAny>,
-    commit_info: Option<Map<String, Value>>,
-}
-
-impl Entry {
-    fn of(commit: &Commit) -> Self {
-        Self {
-            positions: commit.transactions.clone(),
-            added: commit.adds.len(),
-            removed: commit
-                .removes
-                .iter()
-                .map(|remove| remove.path.clone())
-                .collect(),
-            ..Self::default()
-        }
-    }
-
-    fn read(version: u64, bytes: &Bytes) -> Result<Self, DeltaTableError> {
-        let mut entry = Self::default();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            let line: Line = serde_json::from_slice(line).map_err(|json_err| {
-                let line = String::from_utf8_lossy(line).into_owned();
-                DeltaTableError::InvalidJsonLog {
-                    json_err,
-                    line,
-                    version,
-                }
-            })?;
-            entry.positions.extend(line.txn);
-            entry.added += usize::from(line.add.is_some());
-            entry.removed.extend(line.remove.map(|remove| remove.path));
-            entry.has_protocol |= line.protocol.is_some();
-            entry.has_metadata |= line.meta_data.is_some();
-            entry.info.extend(line.commit_info.into_iter().flatten());
-        }
-        Ok(entry)
-    }
-
-    /// Tells whether columns, properties or what a writer must be able to do are others now.
-    fn redefines(&self) -> bool {
-        self.has_protocol || self.has_metadata
-    }
-
-    /// Refuses a version before this one that this one did not know of and depends on.
-    fn stands_behind(&self, winner: &Self) -> Result<(), TransactionError> {
-        let is_moved =
-            |own: &Transaction| winner.positions.iter().any(|of| of.app_id == own.app_id);
-        let conflict = if winner.has_protocol {
-            CommitConflictError::ProtocolChanged("by another program".to_owned())
-        } else if winner.has_metadata {
-            CommitConflictError::MetadataChanged
-        } else if self.positions.iter().any(is_moved) {
-            CommitConflictError::ConcurrentTransaction
-        } else if self
-            .removed
-            .iter()
-            .any(|path| winner.removed.contains(path))
-        {
-            CommitConflictError::ConcurrentDeleteDelete
-        } else {
-            return Ok(());
-        };
-        Err(conflict.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use deltalake_core::kernel::{Remove, Transaction};
     use h3o::Resolution;
     use schemas::Table;
 
@@ -400,6 +308,14 @@ mod tests {
         }
     }
 
+    /// Moves a position one by one up to `to`, a commit each.
+    async fn move_up(table: &mut LakeTable, app_id: &str, to: i64) {
+        for to in 1..=to {
+            let made = table.commit(moves(app_id, to), CommitKind::Append).await;
+            made.expect("committed");
+        }
+    }
+
     fn conflict(made: Result<(), TableError>) -> String {
         made.expect_err("a conflict").to_string()
     }
@@ -408,12 +324,7 @@ mod tests {
     async fn a_commit_needs_nothing_of_the_log_before_the_version_it_is_made_from() {
         let lake = Lake::new();
         let mut table = lake.open().await;
-        for to in 1..=5 {
-            table
-                .commit(moves("p0", to), CommitKind::Append)
-                .await
-                .expect("committed");
-        }
+        move_up(&mut table, "p0", 5).await;
         assert_eq!(table.position("p0").await.expect("a log"), Some(5));
         assert_eq!(table.file_count().await.expect("a log"), 0);
         for version in 0..5 {
@@ -433,11 +344,7 @@ mod tests {
     async fn a_commit_is_not_made_where_an_entry_was_deleted() {
         let lake = Lake::new();
         let (mut one, mut asleep) = (lake.open().await, lake.open().await);
-        for to in 1..=3 {
-            one.commit(moves("p0", to), CommitKind::Append)
-                .await
-                .expect("committed");
-        }
+        move_up(&mut one, "p0", 3).await;
         assert!(one.checkpoint().await.expect("a checkpoint"));
         // As by a clean-up that was killed: the entry before is still there.
         std::fs::remove_file(lake.entry(1)).expect("there");
@@ -455,11 +362,7 @@ mod tests {
     async fn a_commit_is_made_behind_those_it_does_not_depend_on() {
         let lake = Lake::new();
         let (mut one, mut two) = (lake.open().await, lake.open().await);
-        for to in 1..=3 {
-            one.commit(moves("p0", to), CommitKind::Append)
-                .await
-                .expect("committed");
-        }
+        move_up(&mut one, "p0", 3).await;
         two.commit(moves("p1", 7), CommitKind::Append)
             .await
             .expect("committed");
@@ -556,11 +459,7 @@ mod tests {
         let (mut one, mut two) = (lake.open().await, lake.open().await);
         two.position("p0").await.expect("a log");
         let many = i64::try_from(FAR_BEHIND).expect("few") + 5;
-        for to in 1..=many {
-            one.commit(moves("p0", to), CommitKind::Append)
-                .await
-                .expect("committed");
-        }
+        move_up(&mut one, "p0", many).await;
         two.refresh().await.expect("a log");
         assert_eq!(two.version(), one.version());
         assert_eq!(two.position("p0").await.expect("a log"), Some(many));

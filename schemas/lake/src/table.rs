@@ -50,8 +50,6 @@ pub enum CommitKind {
 /// Attempts to create a table before the last error is returned, and the pause between two.
 const CREATIONS: u32 = 4;
 const CREATION_PAUSE: Duration = Duration::from_millis(500);
-/// Commits looked at for one of which the answer was lost.
-const NEWEST: u64 = 100;
 
 /// An open table of the lake. It does not hold the list of its files: that is read when it is asked for.
 #[derive(Debug, Clone)]
@@ -255,7 +253,7 @@ impl LakeTable {
 
     /// Tells whether one of the newest hundred commits says `value` under `key`.
     pub async fn has_commit_with(&self, key: &str, value: &str) -> bool {
-        self.log.has_commit_with(NEWEST, key, value).await
+        self.log.has_commit_with(key, value).await
     }
 
     pub(crate) fn location(&self) -> &Url {
