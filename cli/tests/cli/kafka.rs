@@ -1,8 +1,9 @@
 //! The whole path through the program, on Apache Kafka and a schema registry: what a fleet sends is in
 //! the lake, in both encodings, once, however the ingester ended before; what is bad is told.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+mod poison;
+mod registry;
+
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,7 +15,7 @@ use chrono::{Days, Utc};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use schemas::{EventKind, Table};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use testkit::{Broker, Message, SecureKafka, produce_all, shared_registry, unique_name};
 
 use crate::support::{Ran, finish, notspot, run, text};
@@ -516,116 +517,6 @@ fn kill_and_resume((moment, has_come): Moment, topics: [&str; 3], bad: &[Place])
     lake.audit().done();
 }
 
-/// Sends each bad payload between good ones, to one partition after the other, and checks that the
-/// good are rows and the bad are quarantined where and why they should.
-fn check_poison(encoding: &str, options: &[&str], good: &[Vec<u8>], bad: &[(Vec<u8>, &str)]) {
-    let topics = topics();
-    let mut messages = Vec::new();
-    for (index, (payload, _)) in (0..).zip(bad) {
-        let around = [&good[messages.len() % good.len()], payload];
-        messages.extend(around.map(|p| Message::new("T-1", p.clone()).to_partition(index % 2)));
-    }
-    messages.push(Message::new("T-1", good[0].clone()).to_partition(0));
-    let places = produce(&topics[0], &messages);
-    let lake = Lake::plain(names(&topics), encoding);
-    let told = lake.ingest(options).done();
-    let count = format!("{:>12}  messages quarantined", bad.len());
-    assert!(told.contains(&count), "{told}");
-
-    let mut rows: Vec<Place> = places.iter().step_by(2).cloned().collect();
-    rows.sort();
-    assert_eq!(lake.stored(), rows);
-    let told = lake.ask(
-        "select kafka_topic, kafka_partition, kafka_offset, kafka_key, reason, payload_size_bytes, payload_masked, \
-         encode(payload, 'hex') as payload from quarantine",
-    );
-    assert_eq!(told.len(), bad.len());
-    for ((topic, partition, offset), (payload, reason)) in places.iter().skip(1).step_by(2).zip(bad)
-    {
-        let at =
-            |row: &&Row| row["kafka_partition"] == *partition && row["kafka_offset"] == *offset;
-        let row = told.iter().find(at);
-        let row = row.unwrap_or_else(|| panic!("{partition}/{offset}, {reason}: not there"));
-        assert_eq!(row["reason"], *reason, "{row:?}");
-        assert_eq!(
-            (&row["kafka_topic"], &row["kafka_key"]),
-            (&json!(topic), &json!("T-1"))
-        );
-        assert_eq!(row["payload_size_bytes"], payload.len());
-        if row["payload_masked"] == false && *reason != "oversize" {
-            assert_eq!(row["payload"], hex(payload), "{reason}");
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn bad_json_among_good_is_quarantined_with_its_place_and_reason() {
-    let event = &Value::Object(fleet().events[0][0].clone());
-    let with = |name: &str, value: Value| {
-        let mut event = event.clone();
-        event[name] = value;
-        event.to_string().into_bytes()
-    };
-    let good: Vec<Vec<u8>> = fleet().events[0][..20]
-        .iter()
-        .map(|event| Value::Object(event.clone()).to_string().into_bytes())
-        .collect();
-    let twice = [&good[1][..], b"\n", &good[2]].concat();
-    let bad = [
-        (b"not JSON".to_vec(), "undecodable"),
-        (good[0][..good[0].len() / 2].to_vec(), "undecodable"),
-        (twice, "undecodable"),
-        (b"[1, 2]".to_vec(), "undecodable"),
-        (Vec::new(), "undecodable"),
-        (vec![0xff, 0xfe, 0x00], "undecodable"),
-        (with("attempts", json!("many")), "undecodable"),
-        (b"{}".to_vec(), "missing_field"),
-        (with("terminal_id", Value::Null), "missing_field"),
-        (
-            with("event_time", json!("2999-01-01T00:00:00Z")),
-            "time_in_future",
-        ),
-        (
-            with("event_time", json!("1999-01-01T00:00:00Z")),
-            "time_beyond_retention",
-        ),
-        (with("lat", json!(91.0)), "impossible_position"),
-        (with("datum", Value::Null), "missing_datum"),
-        (with("datum", json!("MARS")), "unknown_enum"),
-        (with("merchant_id", json!("4111111111111111")), "card_data"),
-        (with("app_version", json!("x".repeat(70_000))), "oversize"),
-    ];
-    check_poison("json", &[], &good, &bad);
-}
-
-#[test]
-fn bad_avro_among_good_is_quarantined_with_its_place_and_reason() {
-    let [good, signals, _] = &fleet().frames;
-    let body = &good[0][5..];
-    let mut wrong_magic = good[0].clone();
-    wrong_magic[0] = 1;
-    let bad = [
-        (wrong_magic, "wrong_framing"),
-        (vec![0, 0, 0], "wrong_framing"),
-        (
-            [&[0, 0x00, 0x0f, 0x42, 0x3f], body].concat(),
-            "unknown_schema_id",
-        ),
-        ([&good[0][..], &good[1]].concat(), "undecodable"),
-        ([&good[0][..], b"tail"].concat(), "undecodable"),
-        (signals[0].clone(), "undecodable"),
-    ];
-    // Cut off anywhere behind the frame's head, at its end too.
-    let cuts = (5..good[0].len()).map(|length| (good[0][..length].to_vec(), "undecodable"));
-    let bad: Vec<_> = bad.into_iter().chain(cuts).collect();
-    let registry = ["--schema-registry", shared_registry().url()];
-    check_poison("avro", &registry, &good[..20], &bad);
-}
-
 /// Sends a few good Avro heartbeats to a topic of their own, and returns a lake to read them into.
 pub(crate) fn avro_lake() -> (Lake, Vec<Place>) {
     let topics = topics();
@@ -634,110 +525,4 @@ pub(crate) fn avro_lake() -> (Lake, Vec<Place>) {
     let mut places = produce(&topics[0], &messages);
     places.sort();
     (Lake::plain(names(&topics), "avro"), places)
-}
-
-#[test]
-fn an_unreachable_registry_is_named_and_nothing_is_lost_to_it() {
-    // Nothing listens on port 1.
-    let nobody = "http://127.0.0.1:1/apis/ccompat/v7";
-    let (lake, places) = avro_lake();
-    let ran = lake.ingest(&["--schema-registry", nobody]);
-    assert_eq!(ran.code, 3, "{ran:?}");
-    let told = format!("schema registry {nobody} cannot be reached");
-    assert!(ran.stderr.contains(&told), "{ran:?}");
-    assert!(
-        ran.stderr.contains("schema registry unreachable, waiting"),
-        "{ran:?}"
-    );
-    assert_eq!((lake.stored(), lake.quarantined()), (vec![], vec![]));
-
-    lake.ingest(&["--schema-registry", shared_registry().url()])
-        .done();
-    assert_eq!((lake.stored(), lake.quarantined()), (places, vec![]));
-
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = [
-        "--encoding=avro",
-        "--schema-registry",
-        nobody,
-        "--output",
-        text(folder.path()),
-    ];
-    let ran = run(&[&SCENARIO[..], &options].concat());
-    assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(ran.stderr.contains(nobody), "{ran:?}");
-}
-
-#[test]
-fn a_registry_that_fails_for_a_while_is_waited_for() {
-    let (lake, places) = avro_lake();
-    let url = recovering_registry(2);
-    let ran = lake.ingest(&["--schema-registry", &url]);
-    assert!(
-        ran.stderr.contains("schema registry unreachable, waiting"),
-        "{ran:?}"
-    );
-    assert!(
-        ran.stderr.contains(&url) && ran.stderr.contains("503"),
-        "{ran:?}"
-    );
-    ran.done();
-    assert_eq!((lake.stored(), lake.quarantined()), (places, vec![]));
-}
-
-#[test]
-fn an_address_without_a_registry_is_named_and_nothing_is_lost_to_it() {
-    let (lake, _) = avro_lake();
-    let (registry, _) = shared_registry().url().split_once("/apis").expect("an API");
-    let ran = lake.ingest(&["--schema-registry", registry]);
-    assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(
-        ran.stderr.contains(registry) && ran.stderr.contains("404"),
-        "{ran:?}"
-    );
-    assert_eq!((lake.stored(), lake.quarantined()), (vec![], vec![]));
-}
-
-/// Serves the shared registry's schemas, after it has answered 503 to so many requests.
-fn recovering_registry(failures: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        for (request, stream) in listener.incoming().enumerate() {
-            answer(stream.expect("a connection"), request < failures).expect("a client that waits");
-        }
-    });
-    url
-}
-
-fn answer(mut stream: TcpStream, fail: bool) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let request = lines.next().expect("a request")?;
-    for header in lines.by_ref() {
-        if header?.is_empty() {
-            break;
-        }
-    }
-    let id = request
-        .split(['/', '?'])
-        .nth(3)
-        .expect("GET /schemas/ids/ID?…");
-    let (status, body) = match fail {
-        true => (
-            "503 Service Unavailable",
-            "{\"error_code\": 503, \"message\": \"starting\"}".to_owned(),
-        ),
-        false => {
-            let schema = shared_registry().schema(id.parse().expect("an id"));
-            (
-                "200 OK",
-                json!({"schema": schema.expect("known")}).to_string(),
-            )
-        }
-    };
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
 }
