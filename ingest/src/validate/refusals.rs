@@ -15,6 +15,9 @@ type Found = Option<(Reason, String)>;
 const MEANING: [&str; 4] = ["datum", "rat", "raw_kind", "outcome"];
 
 /// Returns the reason each row is refused, if it is; the first reason found is the one told.
+///
+/// Every search looks at the values first: what is found of a row is seldom anything, and takes more
+/// memory than the values do.
 pub(super) fn find(
     kind: EventKind,
     rows: &RecordBatch,
@@ -57,8 +60,9 @@ fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
             _ => false,
         };
         for (row, reason) in found.iter_mut().enumerate() {
-            if reason.is_none() && (column.is_null(row) || empty(row)) {
-                *reason = Some((Reason::MissingField, format!("{} is missing", field.name)));
+            if (column.is_null(row) || empty(row)) && reason.is_none() {
+                let detail = format!("{} is missing", field.name);
+                *reason = Some((Reason::MissingField, detail));
             }
         }
     }
@@ -77,17 +81,13 @@ fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Fou
     let earliest = now
         .timestamp_millis()
         .saturating_sub(millis(rules.retention));
-    for (row, reason) in found.iter_mut().enumerate() {
-        if reason.is_some() {
+    for (time, reason) in column.values().iter().copied().zip(found) {
+        if (earliest..=latest).contains(&time) || reason.is_some() {
             continue;
         }
-        let time = column.value(row);
-        let refusal = if time > latest {
-            Reason::TimeInFuture
-        } else if time < earliest {
-            Reason::TimeBeyondRetention
-        } else {
-            continue;
+        let refusal = match time > latest {
+            true => Reason::TimeInFuture,
+            false => Reason::TimeBeyondRetention,
         };
         let shown = DateTime::from_timestamp_millis(time)
             .map_or_else(|| format!("{time} ms"), |time| time.to_rfc3339());
@@ -104,21 +104,17 @@ fn positions(rows: &RecordBatch, found: &mut [Found]) {
     let lon = column("lon").as_primitive::<Float64Type>();
     let datum = column("datum");
     for (row, reason) in found.iter_mut().enumerate() {
-        if reason.is_some() || (lat.is_null(row) && lon.is_null(row)) {
-            continue;
-        }
-        let (there, y, x) = (
-            lat.is_valid(row) && lon.is_valid(row),
-            lat.value(row),
-            lon.value(row),
-        );
-        if !there {
-            *reason = Some((Reason::ImpossiblePosition, "only one of lat and lon".into()));
-        } else if schemas::LatLon::new(y, x).is_err() {
-            *reason = Some((Reason::ImpossiblePosition, format!("lat {y}, lon {x}")));
-        } else if datum.is_null(row) {
-            *reason = Some((Reason::MissingDatum, "position without datum".into()));
-        }
+        let (y, x) = (lat.value(row), lon.value(row));
+        let refusal = match (lat.is_valid(row), lon.is_valid(row)) {
+            (false, false) => continue,
+            (true, true) if schemas::LatLon::new(y, x).is_err() => {
+                (Reason::ImpossiblePosition, format!("lat {y}, lon {x}"))
+            }
+            (true, true) if datum.is_valid(row) => continue,
+            (true, true) => (Reason::MissingDatum, "position without datum".into()),
+            _ => (Reason::ImpossiblePosition, "only one of lat and lon".into()),
+        };
+        reason.get_or_insert(refusal);
     }
 }
 
@@ -133,10 +129,10 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
         let column = column.as_string::<i32>();
         let mut known = None;
         for (row, reason) in found.iter_mut().enumerate() {
-            if reason.is_some() || column.is_null(row) || known == Some(column.value(row)) {
+            let value = column.value(row);
+            if column.is_null(row) || known == Some(value) || reason.is_some() {
                 continue;
             }
-            let value = column.value(row);
             known = field
                 .symbols
                 .iter()
@@ -148,7 +144,8 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
                 } else {
                     value
                 };
-                *reason = Some((Reason::UnknownEnum, format!("{} is {shown:?}", field.name)));
+                let detail = format!("{} is {shown:?}", field.name);
+                *reason = Some((Reason::UnknownEnum, detail));
             }
         }
     }
