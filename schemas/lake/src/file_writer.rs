@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use url::Url;
 use uuid::Uuid;
 
-use crate::encode::writer_properties;
+use crate::encode::writer_options;
 use crate::table::log_error;
 use crate::{FileStatistics, LakeTable, TableError, file_schema};
 
@@ -45,11 +45,10 @@ impl FileWriter {
         rows: Option<usize>,
     ) -> Result<Self, TableError> {
         let kind = table.table;
-        let schema = file_schema(kind);
-        let properties = writer_properties(kind, &schema, rows);
+        let options = writer_options(kind, rows);
         let path = format!("{folder}part-{}.parquet", Uuid::new_v4());
         Ok(Self {
-            encoder: ArrowWriter::try_new(Vec::new(), schema, Some(properties))
+            encoder: ArrowWriter::try_new_with_options(Vec::new(), file_schema(kind), options)
                 .map_err(|source| encode_error(kind, source))?,
             stored: BufWriter::with_capacity(table.store(), Path::from(path.as_str()), PART_BYTES)
                 .with_max_concurrency(PARTS_AT_ONCE),

@@ -1,6 +1,7 @@
 //! The files of a table as its log has them, and the rows of one.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::cast;
@@ -141,11 +142,16 @@ impl LakeTable {
 
 /// Returns the columns a file of the table has: all but those its folders say.
 pub fn file_schema(table: Table) -> SchemaRef {
-    let schema = table.schema();
-    let partitions = table.partition_columns();
-    let fields = schema.fields().iter();
-    let kept = fields.filter(|field| !partitions.contains(&field.name().as_str()));
-    Schema::new(kept.cloned().collect::<Vec<_>>()).into()
+    static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
+        Table::ALL.map(|table| {
+            let schema = table.schema();
+            let partitions = table.partition_columns();
+            let fields = schema.fields().iter();
+            let kept = fields.filter(|field| !partitions.contains(&field.name().as_str()));
+            Schema::new(kept.cloned().collect::<Vec<_>>()).into()
+        })
+    });
+    SCHEMAS[table as usize].clone()
 }
 
 /// Puts the columns of a file into the order and the types of the contract. What an older build did
