@@ -29,7 +29,7 @@ mod simulate;
 mod sql;
 mod stat;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -38,6 +38,7 @@ use clap::Parser;
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::output::StandardOutput;
 
 /// The system's allocator keeps what other threads gave back: the roll-up of a day would stay half of the
 /// memory of everything after it.
@@ -46,11 +47,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = io::stdout();
-    run(&cli, &mut out).into()
+    run(&cli, &mut StandardOutput::default()).into()
 }
 
-fn run(cli: &Cli, out: &mut (dyn Write + Send)) -> Exit {
+fn run(cli: &Cli, out: &mut StandardOutput) -> Exit {
     let interrupt = match start(cli) {
         Ok(interrupt) => interrupt,
         Err(error) => return fail(&error),
@@ -58,7 +58,7 @@ fn run(cli: &Cli, out: &mut (dyn Write + Send)) -> Exit {
     let ended = dispatch(&cli.command, out, &interrupt).and_then(|exit| Ok((exit, out.flush()?)));
     match ended {
         Ok((exit, ())) => exit,
-        Err(error) if is_closed_pipe(&error) => Exit::Done,
+        Err(_) if out.is_closed() => Exit::Done,
         Err(_) if interrupt.is_raised() => Exit::Interrupted,
         Err(error) => fail(&error),
     }
@@ -110,14 +110,6 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-/// Whether the reader of our output, such as `head`, has read enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Starts the runtime of commands that wait for files and networks.

@@ -1,7 +1,7 @@
 //! Where answers go and in which form: the arguments `sql` and `report` share.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use analytics::Answer;
@@ -11,6 +11,36 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::exit::UsageError;
+
+/// Standard output. It remembers that its reader, such as `head`, has had enough: encoders between it and
+/// a command tell that as an error of their own.
+#[derive(Debug, Default)]
+pub struct StandardOutput {
+    is_closed: bool,
+}
+
+impl StandardOutput {
+    /// Whether nobody reads any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    fn told<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.is_closed |=
+            matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        result
+    }
+}
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.told(io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.told(io::stdout().flush())
+    }
+}
 
 /// Form and place of an answer.
 #[derive(Debug, Clone, Args)]

@@ -1,9 +1,10 @@
 """One topic of signal readings to a lake: notspot ingest beside what one would take otherwise.
 
-Usage: compare.py NOTSPOT JSON_BROKERS AVRO_BROKERS
+Usage: compare.py NOTSPOT JSON_BROKERS AVRO_BROKERS [--lean]
 
 Brokers are HOST:PORT of two test brokers (deploy/broker/start) filled by `notspot simulate country`,
-one in JSON and one in Avro; only terminal.signal is read. Every program reads all there is, one after the
+one in JSON and one in Avro; only terminal.signal is read, with --lean copies of it whose events have 20
+of the 37 fields. Every program reads all there is, one after the
 other on the same cores, and is measured by its own processor time, user and system; the broker's is not in
 it, nor what readies a program. The bare consumer takes messages in batches of 10,000 with librdkafka and
 does nothing with them. mq-bridge 1.2.0 is built without zstd: it gets a copy of the topic in lz4. Spark
@@ -11,6 +12,7 @@ needs Java 17 or newer; its connectors are fetched by their Maven coordinates.
 """
 
 import contextlib
+import io
 import json
 import os
 import pathlib
@@ -19,17 +21,24 @@ import tempfile
 import time
 import uuid
 
-TOPIC = "terminal.signal"
-LZ4_TOPIC = "terminal.signal.lz4"
+WHOLE_TOPIC = "terminal.signal"
+LEAN_TOPIC = "terminal.signal.lean"
+TOPIC = LEAN_TOPIC if "--lean" in sys.argv else WHOLE_TOPIC
+LZ4_TOPIC = f"{TOPIC}.lz4"
+LEAN_FIELDS = (
+    "event_id terminal_id event_time sent_time seq model firmware lat lon datum"
+    " rat serving_plmn tac radio_cell_id pci arfcn rssi_dbm rsrp_dbm rsrq_db sinr_db"
+).split()
 EMPTY_TOPICS = {"heartbeat": "none.heartbeat", "decline": "none.decline"}
 BATCH = 50_000
-SIGNAL_SCHEMA = pathlib.Path(__file__).parents[2] / "schemas/contracts/signal.schema.json"
+CONTRACTS = pathlib.Path(__file__).parents[2] / "schemas/contracts"
+AVRO_FRAME_BYTES = 5
 SPARK_PACKAGES = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0,io.delta:delta-spark_2.13:4.4.0"
 SPARK_TYPES = {"string": "string", "integer": "bigint", "number": "double"}
 SPARK_FOLDER = pathlib.Path.home() / ".cache/notspot/spark-4.2.0-delta-4.4.0"
 
 
-def consume(brokers, batch):
+def consume(brokers, batch, topic=TOPIC):
     """Yields lists of messages until the ends that the partitions had at the start."""
     import confluent_kafka as kafka
 
@@ -42,8 +51,8 @@ def consume(brokers, batch):
             "queued.max.messages.kbytes": 32768,
         }
     )
-    partitions = consumer.list_topics(TOPIC).topics[TOPIC].partitions
-    partitions = [kafka.TopicPartition(TOPIC, partition, kafka.OFFSET_BEGINNING) for partition in partitions]
+    partitions = consumer.list_topics(topic).topics[topic].partitions
+    partitions = [kafka.TopicPartition(topic, partition, kafka.OFFSET_BEGINNING) for partition in partitions]
     left = sum(high - low for low, high in map(consumer.get_watermark_offsets, partitions))
     consumer.assign(partitions)
     while left > 0:
@@ -78,29 +87,56 @@ def python(brokers, folder):
     return rows
 
 
-def copy_to_lz4(brokers, _):
-    from confluent_kafka import Producer
-    from confluent_kafka.admin import AdminClient, NewTopic
+def copy(source, target, compression, change=lambda payload: payload):
+    def run(brokers, _):
+        from confluent_kafka import Producer
+        from confluent_kafka.admin import AdminClient, NewTopic
 
-    admin = AdminClient({"bootstrap.servers": brokers})
-    partitions = len(admin.list_topics(TOPIC).topics[TOPIC].partitions)
-    admin.create_topics([NewTopic(LZ4_TOPIC, partitions, 1)])[LZ4_TOPIC].result()
-    producer = Producer({"bootstrap.servers": brokers, "compression.type": "lz4", "linger.ms": 100})
-    rows = 0
-    for messages in consume(brokers, BATCH):
-        for message in messages:
-            producer.produce(LZ4_TOPIC, message.value(), message.key(), message.partition())
-        producer.flush()
-        rows += len(messages)
-    return rows
+        admin = AdminClient({"bootstrap.servers": brokers})
+        partitions = len(admin.list_topics().topics[source].partitions)
+        admin.create_topics([NewTopic(target, partitions, 1)])[target].result()
+        producer = Producer({"bootstrap.servers": brokers, "compression.type": compression, "linger.ms": 100})
+        rows = 0
+        for messages in consume(brokers, BATCH, source):
+            for message in messages:
+                producer.produce(target, change(message.value()), message.key(), message.partition())
+                producer.poll(0)
+            producer.flush()
+            rows += len(messages)
+        return rows
+
+    return run
 
 
-def remove_lz4(brokers, _):
-    from confluent_kafka.admin import AdminClient
+def lean_json(payload):
+    event = json.loads(payload)
+    return json.dumps({field: event[field] for field in LEAN_FIELDS if field in event}, separators=(",", ":"))
 
-    admin = AdminClient({"bootstrap.servers": brokers})
-    admin.delete_topics([LZ4_TOPIC])[LZ4_TOPIC].result()
-    return 0
+
+def lean_avro():
+    import fastavro
+
+    schema = fastavro.parse_schema(json.loads((CONTRACTS / "signal.avsc").read_text()))
+
+    def lean(payload):
+        event = fastavro.schemaless_reader(io.BytesIO(payload[AVRO_FRAME_BYTES:]), schema, None)
+        out = io.BytesIO(payload[:AVRO_FRAME_BYTES])
+        out.seek(AVRO_FRAME_BYTES)
+        fastavro.schemaless_writer(out, schema, {field: event[field] for field in LEAN_FIELDS})
+        return out.getvalue()
+
+    return lean
+
+
+def remove(topic):
+    def run(brokers, _):
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient({"bootstrap.servers": brokers})
+        admin.delete_topics([topic])[topic].result()
+        return 0
+
+    return run
 
 
 def mq_bridge(brokers, folder):
@@ -178,7 +214,7 @@ def spark(brokers, folder):
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     }
     source = {"kafka.bootstrap.servers": brokers, "subscribe": TOPIC, "startingOffsets": "earliest"}
-    event_type = spark_type(json.loads(SIGNAL_SCHEMA.read_text()))
+    event_type = spark_type(json.loads((CONTRACTS / "signal.schema.json").read_text()))
     with spark_session(settings) as session:
         messages = session.readStream.format("kafka").options(**source).load()
         events = messages.select(functions.from_json(messages.value.cast("string"), event_type).alias("event"))
@@ -213,63 +249,73 @@ def notspot(program, encoding):
     return run
 
 
-def measured(engine, brokers):
+def measured(engine, brokers, folder):
     """Runs an engine as a process of its own; returns rows, processor seconds, seconds and peak MiB."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder, "out")
-        began = time.time()
-        child = os.fork()
-        if child == 0:
-            with out.open("w") as file:
-                os.dup2(file.fileno(), 1)
-                os.dup2(file.fileno(), 2)
-            try:
-                print(engine(brokers, folder), flush=True)
-                os._exit(0)
-            except BaseException as error:  # the parent says what became of it
-                print(f"{type(error).__name__}: {error}".splitlines()[0], flush=True)
-                os._exit(1)
-        _, status, usage = os.wait4(child, 0)
-        text = out.read_text().strip()
-        if status != 0:
-            raise RuntimeError(text.splitlines()[-1][:300] if text else f"exit status {status}")
-        committed = [line for line in text.splitlines() if "rows committed" in line] or text.splitlines()
-        rows = int(committed[-1].split()[0].replace(",", ""))
-        return rows, usage.ru_utime + usage.ru_stime, time.time() - began, usage.ru_maxrss / 1024
+    out = pathlib.Path(folder, "out")
+    began = time.time()
+    child = os.fork()
+    if child == 0:
+        with out.open("w") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        try:
+            print(engine(brokers, folder), flush=True)
+            os._exit(0)
+        except BaseException as error:  # the parent says what became of it
+            print(f"{type(error).__name__}: {error}".splitlines()[0], flush=True)
+            os._exit(1)
+    _, status, usage = os.wait4(child, 0)
+    text = out.read_text().strip()
+    if status != 0:
+        raise RuntimeError(text.splitlines()[-1][:300] if text else f"exit status {status}")
+    committed = [line for line in text.splitlines() if "rows committed" in line] or text.splitlines()
+    rows = int(committed[-1].split()[0].replace(",", ""))
+    return rows, usage.ru_utime + usage.ru_stime, time.time() - began, usage.ru_maxrss / 1024
+
+
+def engines(program, in_json, in_avro):
+    """Names, what is run, and where; a name in brackets readies the next one or clears up."""
+    if TOPIC == LEAN_TOPIC:
+        yield "(lean copy, JSON)", copy(WHOLE_TOPIC, LEAN_TOPIC, "zstd", lean_json), in_json
+        yield "(lean copy, Avro)", copy(WHOLE_TOPIC, LEAN_TOPIC, "zstd", lean_avro()), in_avro
+    yield "bare consumer, JSON", bare, in_json
+    yield "bare consumer, Avro", bare, in_avro
+    yield "(empty topics, JSON)", create_empty, in_json
+    yield "notspot ingest, JSON", notspot(program, "json"), in_json
+    yield "(empty topics, Avro)", create_empty, in_avro
+    yield "notspot ingest, Avro", notspot(program, "avro"), in_avro
+    yield "confluent-kafka + deltalake, JSON", python, in_json
+    yield "(copy for mq-bridge)", copy(TOPIC, LZ4_TOPIC, "lz4"), in_json
+    yield "mq-bridge to Parquet files, JSON", mq_bridge, in_json
+    yield "(end of the copy)", remove(LZ4_TOPIC), in_json
+    yield "(jars for Spark)", fetch_spark_jars, in_json
+    yield "Spark Streaming + Delta, JSON", spark, in_json
+    if TOPIC == LEAN_TOPIC:
+        yield "(end of the lean copy, JSON)", remove(LEAN_TOPIC), in_json
+        yield "(end of the lean copy, Avro)", remove(LEAN_TOPIC), in_avro
 
 
 def main():
-    if len(sys.argv) != 4:
+    given = [argument for argument in sys.argv[1:] if argument != "--lean"]
+    if len(given) != 3:
         sys.exit(__doc__)
-    program, in_json, in_avro = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
-    engines = [
-        ("bare consumer, JSON", bare, in_json),
-        ("bare consumer, Avro", bare, in_avro),
-        ("(empty topics, JSON)", create_empty, in_json),
-        ("notspot ingest, JSON", notspot(program, "json"), in_json),
-        ("(empty topics, Avro)", create_empty, in_avro),
-        ("notspot ingest, Avro", notspot(program, "avro"), in_avro),
-        ("confluent-kafka + deltalake, JSON", python, in_json),
-        ("(copy for mq-bridge)", copy_to_lz4, in_json),
-        ("mq-bridge to Parquet files, JSON", mq_bridge, in_json),
-        ("(end of the copy)", remove_lz4, in_json),
-        ("(jars for Spark)", fetch_spark_jars, in_json),
-        ("Spark Streaming + Delta, JSON", spark, in_json),
-    ]
+    program, in_json, in_avro = os.path.abspath(given[0]), given[1], given[2]
     pace = {}
     print(f"{'':36}{'rows':>12}{'CPU s':>8}{'s':>8}{'peak MiB':>10}{'rows/CPU s':>12}{'notspot JSON is':>17}")
-    for name, engine, brokers in engines:
-        try:
-            rows, cpu_s, took_s, peak_mib = measured(engine, brokers)
-        except RuntimeError as error:
-            print(f"{name:36}failed: {error}", flush=True)
-            continue
-        if name.startswith("("):  # readies the next one or clears up
-            continue
-        pace[name] = rows / cpu_s
-        ours = pace.get("notspot ingest, JSON")
-        ratio = f"{ours / pace[name]:.1f} x" if ours else ""
-        print(f"{name:36}{rows:12,}{cpu_s:8.1f}{took_s:8.1f}{peak_mib:10.0f}{pace[name]:12,.0f}{ratio:>17}", flush=True)
+    # Removed at the end: making files soon after many were deleted takes ext4 longer.
+    with tempfile.TemporaryDirectory() as folders:
+        for name, engine, brokers in engines(program, in_json, in_avro):
+            try:
+                rows, cpu_s, took_s, peak_mib = measured(engine, brokers, tempfile.mkdtemp(dir=folders))
+            except RuntimeError as error:
+                print(f"{name:36}failed: {error}", flush=True)
+                continue
+            if name.startswith("("):
+                continue
+            pace[name] = rows / cpu_s
+            ours = pace.get("notspot ingest, JSON")
+            ratio = f"{ours / pace[name]:.1f} x" if ours else ""
+            print(f"{name:36}{rows:12,}{cpu_s:8.1f}{took_s:8.1f}{peak_mib:10.0f}{pace[name]:12,.0f}{ratio:>17}", flush=True)
 
 
 main()

@@ -62,6 +62,23 @@ fn standard_input_is_run_when_it_is_no_terminal() {
 }
 
 #[test]
+fn a_reader_that_goes_away_ends_the_program_without_an_error() {
+    let lake = demo().lake();
+    for form in ["table", "csv", "json", "ndjson", "parquet"] {
+        let every = "select * from lake.heartbeats limit 20000";
+        let mut child = notspot(&["sql", "--lake", &lake, "-c", every, "--format", form])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{form}");
+    }
+}
+
+#[test]
 fn the_file_decides_the_form() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("answer.json");
