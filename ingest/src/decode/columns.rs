@@ -85,41 +85,38 @@ pub(super) enum Column {
     Records(Records),
 }
 
-/// Which rows have a value: bits only once there is one without.
+/// Which rows have a value: told row by row only once there is one without.
 #[derive(Default)]
 pub(super) struct Known {
     rows: usize,
-    bits: Option<BooleanBufferBuilder>,
+    told: Option<Vec<bool>>,
 }
 
 impl Known {
     #[inline]
     fn value(&mut self) {
         self.rows += 1;
-        if let Some(bits) = &mut self.bits {
-            bits.append(true);
+        if let Some(told) = &mut self.told {
+            told.push(true);
         }
     }
 
+    #[inline]
     fn null(&mut self) {
-        let bits = self.bits.get_or_insert_with(|| {
-            let mut bits = BooleanBufferBuilder::new(self.rows + 1);
-            bits.append_n(self.rows, true);
-            bits
-        });
-        bits.append(false);
+        let told = self.told.get_or_insert_with(|| vec![true; self.rows]);
+        told.push(false);
         self.rows += 1;
     }
 
     fn truncate(&mut self, rows: usize) {
         self.rows = rows;
-        if let Some(bits) = &mut self.bits {
-            bits.truncate(rows);
+        if let Some(told) = &mut self.told {
+            told.truncate(rows);
         }
     }
 
     fn finish(self) -> Option<NullBuffer> {
-        let nulls = NullBuffer::new(self.bits?.finish());
+        let nulls = NullBuffer::from(self.told?);
         (nulls.null_count() > 0).then_some(nulls)
     }
 }

@@ -96,10 +96,10 @@ impl<'a> Body<'a> {
     #[inline]
     pub(super) fn long(&mut self) -> Option<i64> {
         let mut number = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
+        for (at, byte) in self.0.iter().take(9).enumerate() {
+            number |= u64::from(byte & 0x7f) << (7 * at);
             if byte & 0x80 == 0 {
+                self.0 = &self.0[at + 1..];
                 return Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
             }
         }

@@ -55,12 +55,15 @@ fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
         let column = rows
             .column_by_name(&field.name)
             .expect("decoded rows have every column");
-        let empty = |row: usize| match column.data_type() {
-            DataType::Utf8 => column.as_string::<i32>().value(row).trim().is_empty(),
-            _ => false,
-        };
+        // Of a number, all that can be missing is the value.
+        let texts = column.as_string_opt::<i32>();
+        if texts.is_none() && column.null_count() == 0 {
+            continue;
+        }
+        let is_blank =
+            |row| texts.is_some_and(|texts| texts.value(row).chars().all(char::is_whitespace));
         for (row, reason) in found.iter_mut().enumerate() {
-            if (column.is_null(row) || empty(row)) && reason.is_none() {
+            if (column.is_null(row) || is_blank(row)) && reason.is_none() {
                 let detail = format!("{} is missing", field.name);
                 *reason = Some((Reason::MissingField, detail));
             }
