@@ -105,3 +105,22 @@ fn day(time_ms: i64) -> Option<i32> {
     let date = DateTime::from_timestamp_millis(time_ms)?.date_naive();
     Some(date.to_epoch_days())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::begins;
+
+    proptest! {
+        #[test]
+        fn the_first_bytes_are_in_the_order_of_their_texts(
+            same in prop::collection::vec(any::<u8>(), 0..18),
+            ends in prop::array::uniform2(prop::collection::vec(any::<u8>(), 0..4)),
+        ) {
+            let [one, other] = ends.map(|end| [&same[..], &end].concat());
+            let order = begins(&one).cmp(&begins(&other));
+            prop_assert!(order.is_eq() || order == one.cmp(&other), "{one:?} {other:?}");
+        }
+    }
+}
