@@ -3,12 +3,12 @@
 Usage: compare.py NOTSPOT JSON_BROKERS AVRO_BROKERS [--lean]
 
 Brokers are HOST:PORT of two test brokers (deploy/broker/start) filled by `notspot simulate country`,
-one in JSON and one in Avro; only terminal.signal is read, with --lean copies of it whose events have 20
-of the 37 fields. Every program reads all there is, one after the
-other on the same cores, and is measured by its own processor time, user and system; the broker's is not in
-it, nor what readies a program. The bare consumer takes messages in batches of 10,000 with librdkafka and
-does nothing with them. mq-bridge 1.2.0 is built without zstd: it gets a copy of the topic in lz4. Spark
-needs Java 17 or newer; its connectors are fetched by their Maven coordinates.
+one in JSON and one in Avro; only terminal.signal is read. With --lean it is first copied, and the copy is
+read, whose events have 20 of the 37 fields. Every program reads all there is, one after the other on the
+same cores, and is measured by its own processor time, user and system; the broker's is not in it, nor what
+readies a program. The bare consumer takes messages in batches of 10,000 with librdkafka and does nothing
+with them. mq-bridge 1.2.0 is built without zstd: it gets a copy of the topic in lz4. Spark needs Java 17 or
+newer; its connectors are fetched by their Maven coordinates.
 """
 
 import contextlib
