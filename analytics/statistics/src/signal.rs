@@ -13,6 +13,7 @@
 //! every model, so one of a biased model carries its model's difference. Take that from `mean_dbm`
 //! first to judge terminals apart from their models.
 
+mod factor;
 mod fit;
 mod judge;
 mod rows;
@@ -111,6 +112,9 @@ pub struct SignalBias {
     /// Standard deviation of what is of one terminal on one radio cell, in dB. Where no terminal
     /// hears two shared radio cells the two cannot be told apart, and this is 0.
     pub places_sd_db: f64,
+    /// Terminals that are not testable since comparing them would take too long: work and memory are
+    /// bounded by the number of rows.
+    pub terminals_beyond_bounds: usize,
     /// Every terminal, by name.
     pub terminals: Vec<TerminalSignal>,
     /// Every model, by name.
@@ -182,7 +186,7 @@ pub fn signal_bias(
     if !(options.confidence > 0.0 && options.confidence < 1.0) {
         return Err(SignalError::Confidence(options.confidence));
     }
-    let fleet = rows::Fleet::of(rows)?;
+    let (fleet, terminals_beyond_bounds) = rows::Fleet::of(rows)?.without_beyond_bounds();
     let spread = spread::Spread::of(&fleet.heard);
     let fit = fit::Fit::new(&fleet.heard, spread);
     let mut terminals = judge::terminals(&fleet, &fit);
@@ -199,6 +203,7 @@ pub fn signal_bias(
         readings_sd_db: spread.readings.sqrt(),
         terminals_sd_db: spread.terminals.sqrt(),
         places_sd_db: spread.places.sqrt(),
+        terminals_beyond_bounds,
         terminals,
         models,
     })

@@ -1,21 +1,14 @@
 //! Generalised least squares with an effect for each radio cell and random terminals.
 //!
 //! With V the covariance of the means (blocks by terminal) and X the incidence of radio cells,
-//! everything needed are sums of V⁻¹ and solutions of A x = g, A = X'V⁻¹X. A is never built: its
-//! off-diagonal entries are negative and each row's sum is positive, so sweeps over the radio cells
-//! converge, and a sweep need only visit those whose equation is not met yet. What one radio cell
-//! changes dies out within a few of its neighbours. Of the inverse of A only the entries between
-//! radio cells of one terminal are kept: one solution for each radio cell serves every comparison.
+//! everything needed are sums of V⁻¹ and solutions of A x = g, A = X'V⁻¹X. A is a diagonal, the
+//! precisions d of the radio cells, less a term for each terminal: A = diag(d) − P S P', so by Woodbury's
+//! identity A⁻¹ = diag(1/d) + diag(1/d) P K⁻¹ P' diag(1/d), where K ([`super::factor`]) has the size of the
+//! terminals. A itself is dense and nearly singular where terminals move, and no sweep over it ends.
 
-use std::collections::VecDeque;
-
-use rayon::prelude::*;
-
+use super::factor::Factors;
 use super::rows::{Heard, Mean};
 use super::spread::Spread;
-
-/// An equation is met when its next step would be smaller than this share of the largest first one.
-const MET: f64 = 1e-11;
 
 /// The fitted effects, and what comparisons need of the weights.
 pub(super) struct Fit<'a> {
@@ -25,61 +18,14 @@ pub(super) struct Fit<'a> {
     precision: Vec<f64>,
     /// For each terminal, the variance of its own over 1 + that × the sum of its precisions.
     slope: Vec<f64>,
-    diagonal: Vec<f64>,
+    /// Sum of the precisions on each radio cell.
+    cell_precision: Vec<f64>,
+    /// `None` where terminals have no variance of their own.
+    factors: Option<Factors>,
     /// Each mean less the effect of its radio cell, in dB.
     pub(super) residual: Vec<f64>,
     /// V⁻¹ of the residuals.
     pub(super) weighted: Vec<f64>,
-    /// For each mean, the entries of A⁻¹ between its radio cell and those of its terminal.
-    inverse: Vec<Vec<f64>>,
-}
-
-/// The solution of an equation and what it still lacks, by radio cell; kept to be used again.
-#[derive(Default)]
-pub(super) struct Scratch {
-    solution: Vec<f64>,
-    unmet: Vec<f64>,
-    queued: Vec<bool>,
-    queue: VecDeque<u32>,
-    touched: Vec<u32>,
-}
-
-impl Scratch {
-    pub(super) fn new(cells: usize) -> Self {
-        Self {
-            solution: vec![0.0; cells],
-            unmet: vec![0.0; cells],
-            queued: vec![false; cells],
-            ..Self::default()
-        }
-    }
-
-    /// The solution at a radio cell.
-    pub(super) fn at(&self, cell: u32) -> f64 {
-        self.solution[cell as usize]
-    }
-
-    fn clear(&mut self) {
-        for cell in self.touched.drain(..) {
-            self.solution[cell as usize] = 0.0;
-            self.unmet[cell as usize] = 0.0;
-        }
-    }
-
-    fn add(&mut self, cell: u32, value: f64) {
-        let at = cell as usize;
-        if self.unmet[at] == 0.0 && self.solution[at] == 0.0 {
-            self.touched.push(cell);
-        }
-        self.unmet[at] += value;
-    }
-
-    /// Queues a radio cell whose next step would exceed `met`.
-    fn queue(&mut self, cell: u32, step: f64, met: f64) {
-        if step.abs() > met && !std::mem::replace(&mut self.queued[cell as usize], true) {
-            self.queue.push_back(cell);
-        }
-    }
 }
 
 impl<'a> Fit<'a> {
@@ -96,79 +42,88 @@ impl<'a> Fit<'a> {
             spread.terminals / (1.0 + spread.terminals * sum)
         });
         let slope: Vec<f64> = slope.collect();
-        let mut diagonal = vec![0.0; heard.cells()];
+        let mut cell_precision = vec![0.0; heard.cells()];
         for (mean, precision) in heard.means.iter().zip(&precision) {
-            diagonal[mean.radio_cell as usize] +=
-                precision * (1.0 - slope[mean.terminal as usize] * precision);
+            cell_precision[mean.radio_cell as usize] += precision;
         }
+        let factors = (spread.terminals > 0.0).then(|| {
+            let own: Vec<f64> = slope.iter().map(|slope| slope.recip()).collect();
+            Factors::of(heard, &precision, &own, &cell_precision)
+        });
         let mut fit = Self {
             heard,
             spread,
             precision,
             slope,
-            diagonal,
+            cell_precision,
+            factors,
             residual: heard.means.iter().map(|mean| mean.db).collect(),
             weighted: Vec::new(),
-            inverse: vec![Vec::new(); heard.means.len()],
         };
         fit.take_out_cells();
-        fit.invert();
         fit
     }
 
     fn take_out_cells(&mut self) {
         let weighted = self.weigh_all(&self.residual);
-        let mut scratch = Scratch::new(self.heard.cells());
-        let cells = self.heard.means.iter().map(|mean| mean.radio_cell);
-        self.solve(&mut scratch, cells.zip(weighted));
+        let effects = self.solve(&weighted);
         for (residual, mean) in self.residual.iter_mut().zip(&self.heard.means) {
-            *residual -= scratch.at(mean.radio_cell);
+            *residual -= effects[mean.radio_cell as usize];
         }
         self.weighted = self.weigh_all(&self.residual);
     }
 
-    fn invert(&mut self) {
-        let fit = &*self;
-        let of_cells: Vec<Vec<(usize, Vec<f64>)>> = (0..fit.heard.cells())
-            .into_par_iter()
-            .map_init(
-                || Scratch::new(fit.heard.cells()),
-                |scratch, cell| fit.inverse_of(cell, scratch),
-            )
-            .collect();
-        for (at, entries) in of_cells.into_iter().flatten() {
-            self.inverse[at] = entries;
+    /// Solves A x = g, for a g that is the sum of a value for each mean on its radio cell.
+    pub(super) fn solve(&self, g: &[f64]) -> Vec<f64> {
+        let mut cells = vec![0.0; self.heard.cells()];
+        for (mean, g) in self.heard.means.iter().zip(g) {
+            cells[mean.radio_cell as usize] += g;
         }
-    }
-
-    /// The entries of A⁻¹ in the row of one radio cell, for each mean there.
-    fn inverse_of(&self, cell: usize, scratch: &mut Scratch) -> Vec<(usize, Vec<f64>)> {
-        let Some(first) = self.heard.of_cell(cell).next() else {
-            return Vec::new();
+        for (cell, precision) in cells.iter_mut().zip(&self.cell_precision) {
+            // A radio cell that nobody shares has no mean here.
+            *cell = if *precision > 0.0 {
+                *cell / precision
+            } else {
+                0.0
+            };
+        }
+        let Some(factors) = &self.factors else {
+            return cells;
         };
-        let unit = (self.heard.means[first].radio_cell, 1.0);
-        self.solve(scratch, std::iter::once(unit));
-        let entries = |at: usize| {
-            let own = self
-                .heard
-                .of_terminal(self.heard.means[at].terminal as usize);
-            let cells = self.heard.means[own].iter().map(|mean| mean.radio_cell);
-            cells.map(|cell| scratch.at(cell)).collect()
-        };
-        self.heard
-            .of_cell(cell)
-            .map(|at| (at, entries(at)))
-            .collect()
+        let mut terminals = vec![0.0; self.heard.terminals()];
+        for (mean, precision) in self.heard.means.iter().zip(&self.precision) {
+            terminals[mean.terminal as usize] += precision * cells[mean.radio_cell as usize];
+        }
+        factors.solve(&mut terminals);
+        for (mean, precision) in self.heard.means.iter().zip(&self.precision) {
+            let cell = mean.radio_cell as usize;
+            cells[cell] +=
+                precision * terminals[mean.terminal as usize] / self.cell_precision[cell];
+        }
+        cells
     }
 
     /// g' A⁻¹ g for a value of each mean of one terminal.
     pub(super) fn taken_by_cells(&self, terminal: usize, g: &[f64]) -> f64 {
-        let rows = &self.inverse[self.heard.of_terminal(terminal)];
-        let row = |entries: &Vec<f64>| entries.iter().zip(g).map(|(a, g)| a * g).sum::<f64>();
-        rows.iter()
+        let own = self.heard.of_terminal(terminal);
+        let cell = |at: usize| self.heard.means[at].radio_cell as usize;
+        let alone = own
+            .clone()
             .zip(g)
-            .map(|(entries, g)| g * row(entries))
-            .sum()
+            .map(|(at, g)| g * g / self.cell_precision[cell(at)]);
+        let alone: f64 = alone.sum();
+        let Some(factors) = &self.factors else {
+            return alone;
+        };
+        let passed_on = own.zip(g).flat_map(|(at, g)| {
+            let share = g / self.cell_precision[cell(at)];
+            let listeners = self.heard.of_cell(cell(at));
+            listeners.map(move |other| {
+                let terminal = self.heard.means[other].terminal;
+                (terminal, share * self.precision[other])
+            })
+        });
+        alone + factors.square(passed_on)
     }
 
     /// V⁻¹ of a value for each mean.
@@ -188,45 +143,6 @@ impl<'a> Fit<'a> {
         let own = &self.precision[self.heard.of_terminal(terminal)];
         let kept = 1.0 - self.slope[terminal] * own.iter().sum::<f64>();
         own.iter().map(|precision| precision * kept).collect()
-    }
-
-    /// Solves A x = g; the solution stays in `scratch` until the next one.
-    pub(super) fn solve(&self, scratch: &mut Scratch, g: impl Iterator<Item = (u32, f64)>) {
-        scratch.clear();
-        for (cell, value) in g {
-            scratch.add(cell, value);
-        }
-        let first = scratch.touched.clone();
-        let steps = first.iter().map(|cell| self.next_step(scratch, *cell));
-        let largest = steps.fold(0.0_f64, |largest, step| largest.max(step.abs()));
-        for cell in first {
-            scratch.queue(cell, self.next_step(scratch, cell), MET * largest);
-        }
-        while let Some(cell) = scratch.queue.pop_front() {
-            let at = cell as usize;
-            let step = self.next_step(scratch, cell);
-            scratch.queued[at] = false;
-            scratch.unmet[at] = 0.0;
-            scratch.solution[at] += step;
-            for mean in self.heard.of_cell(at) {
-                self.pass_on(scratch, mean, step, MET * largest);
-            }
-        }
-    }
-
-    /// Tells the other radio cells of a terminal of a step at one of them.
-    fn pass_on(&self, scratch: &mut Scratch, from: usize, step: f64, met: f64) {
-        let terminal = self.heard.means[from].terminal as usize;
-        let common = self.slope[terminal] * self.precision[from] * step;
-        for to in self.heard.of_terminal(terminal).filter(|to| *to != from) {
-            let cell = self.heard.means[to].radio_cell;
-            scratch.add(cell, common * self.precision[to]);
-            scratch.queue(cell, self.next_step(scratch, cell), met);
-        }
-    }
-
-    fn next_step(&self, scratch: &Scratch, cell: u32) -> f64 {
-        scratch.unmet[cell as usize] / self.diagonal[cell as usize]
     }
 
     /// The variance that the model gives a weighted sum of the means of one terminal.

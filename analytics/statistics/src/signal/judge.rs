@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::fit::{Fit, Scratch};
+use super::fit::Fit;
 use super::rows::{Fleet, Heard};
 use super::{ModelSignal, TerminalSignal};
 use crate::special::{t_cdf, t_quantile, t_two_sided};
@@ -35,24 +35,24 @@ impl Shift {
         Self::of(weights.iter().sum(), taken, weighted.iter().sum())
     }
 
-    /// The shift of a model's terminals; what it does to the radio cells is left in `scratch`.
-    fn of_model(fit: &Fit<'_>, terminals: &[usize], scratch: &mut Scratch) -> Option<Self> {
-        let means = terminals.iter().flat_map(|terminal| {
+    /// The shift of a model's terminals, and what it does to the radio cells.
+    fn of_model(fit: &Fit<'_>, terminals: &[usize]) -> Option<(Self, Vec<f64>)> {
+        let mut weights = vec![0.0; fit.heard.means.len()];
+        for terminal in terminals {
             let own = fit.heard.of_terminal(*terminal);
-            own.zip(fit.weights_of(*terminal))
-        });
-        let means: Vec<(usize, f64)> = means.collect();
-        let cell = |at: usize| fit.heard.means[at].radio_cell;
-        fit.solve(
-            scratch,
-            means.iter().map(|(at, weight)| (cell(*at), *weight)),
-        );
-        let all = means.iter().map(|(_, weight)| weight).sum();
-        let taken = means
+            weights[own].copy_from_slice(&fit.weights_of(*terminal));
+        }
+        let cells = fit.solve(&weights);
+        let own = terminals
             .iter()
-            .map(|(at, weight)| weight * scratch.at(cell(*at)));
-        let weighted = means.iter().map(|(at, _)| fit.weighted[*at]);
-        Self::of(all, taken.sum(), weighted.sum())
+            .flat_map(|terminal| fit.heard.of_terminal(*terminal));
+        let (mut all, mut taken, mut weighted) = (0.0, 0.0, 0.0);
+        for at in own {
+            all += weights[at];
+            taken += weights[at] * cells[fit.heard.means[at].radio_cell as usize];
+            weighted += fit.weighted[at];
+        }
+        Some((Self::of(all, taken, weighted)?, cells))
     }
 }
 
@@ -188,11 +188,10 @@ impl Comparison<'_> {
     /// The shift of the model, with a variance from what the terminals' residuals add to it.
     fn bias(&self) -> Option<Bias> {
         let (heard, fit) = (&self.fleet.heard, self.fit);
-        let mut scratch = Scratch::new(heard.cells());
-        let shift = Shift::of_model(fit, self.own, &mut scratch)?;
+        let (shift, cells) = Shift::of_model(fit, self.own)?;
         let left = heard.means.iter().map(|mean| {
             let own = f64::from(u8::from(self.is_own(mean.terminal as usize)));
-            own - scratch.at(mean.radio_cell)
+            own - cells[mean.radio_cell as usize]
         });
         let left: Vec<f64> = left.collect();
         let weights = fit.weigh_all(&left).into_iter();

@@ -1,9 +1,11 @@
 //! From rows to means by terminal and shared radio cell.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::factor::{System, systems};
 use super::{SignalError, SignalRow};
 use crate::levels::Levels;
 
@@ -105,6 +107,24 @@ impl<'a> Fleet<'a> {
     }
 }
 
+impl Fleet<'_> {
+    /// Takes out the terminals whose comparison would cost more than their means pay for, and counts
+    /// them: thousands that move and meet each other on hundreds of radio cells.
+    pub(super) fn without_beyond_bounds(mut self) -> (Self, usize) {
+        let is_beyond = |system: &System| !system.is_within_bounds(&self.heard, self.models.len());
+        let beyond = systems(&self.heard).into_iter().filter(is_beyond);
+        let beyond: HashSet<u32> = beyond.flat_map(|system| system.terminals).collect();
+        if !beyond.is_empty() {
+            let heard = &mut self.heard;
+            let (terminals, cells, within) = (heard.terminals(), heard.cells(), heard.within);
+            let mut means = std::mem::take(&mut heard.means);
+            means.retain(|mean| !beyond.contains(&mean.terminal));
+            *heard = Heard::of(means, terminals, cells, within);
+        }
+        (self, beyond.len())
+    }
+}
+
 fn is_a_reading(row: &SignalRow<'_>) -> bool {
     row.readings == 0
         || (row.mean_dbm.is_finite() && row.sum_squares.is_finite() && row.sum_squares >= 0.0)
@@ -159,23 +179,29 @@ fn heard(mut means: Vec<Mean>, terminals: usize, cells: usize) -> Heard {
         listeners[mean.radio_cell as usize] += 1;
     }
     means.retain(|mean| listeners[mean.radio_cell as usize] > 1);
-    let centre = means.iter().map(|mean| mean.db).sum::<f64>() / means.len().max(1) as f64;
-    for mean in &mut means {
-        mean.db -= centre;
-    }
-    let terminal_starts = starts(means.iter().map(|mean| mean.terminal), terminals);
-    let mut by_cell: Vec<u32> = (0_u32..).zip(&means).map(|(place, _)| place).collect();
-    by_cell.sort_by_key(|place| means[*place as usize].radio_cell);
-    let of_cell = by_cell
-        .iter()
-        .map(|place| means[*place as usize].radio_cell);
-    let cell_starts = starts(of_cell, cells);
-    Heard {
-        terminal_starts,
-        by_cell,
-        cell_starts,
-        within: (squares, freedom),
-        means,
+    Heard::of(means, terminals, cells, (squares, freedom))
+}
+
+impl Heard {
+    fn of(mut means: Vec<Mean>, terminals: usize, cells: usize, within: (f64, f64)) -> Self {
+        let centre = means.iter().map(|mean| mean.db).sum::<f64>() / means.len().max(1) as f64;
+        for mean in &mut means {
+            mean.db -= centre;
+        }
+        let terminal_starts = starts(means.iter().map(|mean| mean.terminal), terminals);
+        let mut by_cell: Vec<u32> = (0_u32..).zip(&means).map(|(place, _)| place).collect();
+        by_cell.sort_by_key(|place| means[*place as usize].radio_cell);
+        let of_cell = by_cell
+            .iter()
+            .map(|place| means[*place as usize].radio_cell);
+        let cell_starts = starts(of_cell, cells);
+        Self {
+            terminal_starts,
+            by_cell,
+            cell_starts,
+            within,
+            means,
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! How much terminals differ on one radio cell, by moments.
 
-use std::collections::HashMap;
-
 use super::rows::Heard;
 
 /// At least this share of the variance between terminals is of single radio cells: two masts are
@@ -75,34 +73,60 @@ fn between(heard: &Heard, deviations: &[f64], readings: f64) -> f64 {
     }
 }
 
+/// Radio cells that more terminals hear are left out where pairs of terminals are visited: what they
+/// would add is below a thousandth of what they are part of.
+const MOST_LISTENERS: usize = 1_000;
+
 /// Covariance of the deviations of one terminal on two radio cells, or `None` without such a pair.
 /// A terminal counts in proportion to its radio cells.
+///
+/// The product of two deviations is expected to be 1 − 1/k − 1/l + c/(kl) of that covariance, for k and
+/// l terminals on the two radio cells and c on both. Sums over the pairs of radio cells are taken as
+/// squares of sums: a terminal that moves has millions of pairs. c counts terminals, so the last term
+/// is a sum over the pairs of terminals that share radio cells.
 fn shared(heard: &Heard, deviations: &[f64]) -> Option<f64> {
-    let mut common: HashMap<(u32, u32), f64> = HashMap::new();
-    for_each_pair(heard, |_, one, other| {
-        let cells = (heard.means[one].radio_cell, heard.means[other].radio_cell);
-        *common.entry(cells).or_default() += 1.0;
-    });
+    let inverse = |at: usize| 1.0 / heard.listeners(heard.means[at].radio_cell as usize) as f64;
     let (mut products, mut expected) = (0.0, 0.0);
-    for_each_pair(heard, |weight, one, other| {
-        let cells = (heard.means[one].radio_cell, heard.means[other].radio_cell);
-        let listeners = |cell: u32| heard.listeners(cell as usize) as f64;
-        let (k, l) = (listeners(cells.0), listeners(cells.1));
-        products += weight * deviations[one] * deviations[other];
-        expected += weight * (1.0 - 1.0 / k - 1.0 / l + common[&cells] / (k * l));
-    });
+    let mut common: Vec<[f64; 2]> = vec![[0.0; 2]; heard.terminals()];
+    let mut met = Vec::new();
+    for terminal in 0..heard.terminals() {
+        let own = heard.of_terminal(terminal);
+        let Some(others @ 1..) = own.len().checked_sub(1) else {
+            continue;
+        };
+        let weight = 1.0 / others as f64;
+        products += weight * of_pairs(own.clone().map(|at| deviations[at]));
+        let pairs = own.len() as f64 * others as f64 / 2.0;
+        let single: f64 = own.clone().map(inverse).sum();
+        expected += weight * (pairs - others as f64 * single);
+        for at in own {
+            let cell = heard.means[at].radio_cell as usize;
+            if heard.listeners(cell) > MOST_LISTENERS {
+                continue;
+            }
+            for other in heard.of_cell(cell) {
+                let other = heard.means[other].terminal as usize;
+                if common[other] == [0.0; 2] {
+                    met.push(other);
+                }
+                common[other][0] += inverse(at);
+                common[other][1] += inverse(at).powi(2);
+            }
+        }
+        for other in met.drain(..) {
+            let [sum, squares] = std::mem::take(&mut common[other]);
+            expected += weight * (sum * sum - squares) / 2.0;
+        }
+    }
     (expected > 0.0).then(|| products / expected)
 }
 
-/// Visits the pairs of radio cells of each terminal, with the weight of its pairs.
-fn for_each_pair(heard: &Heard, mut visit: impl FnMut(f64, usize, usize)) {
-    for terminal in 0..heard.terminals() {
-        let own = heard.of_terminal(terminal);
-        let weight = 1.0 / (own.len().max(2) - 1) as f64;
-        for one in own.clone() {
-            for other in one + 1..own.end {
-                visit(weight, one, other);
-            }
-        }
+/// Sum of the products of all pairs.
+fn of_pairs(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for value in values {
+        sum += value;
+        squares += value * value;
     }
+    (sum * sum - squares) / 2.0
 }

@@ -370,3 +370,148 @@ proptest! {
         }
     }
 }
+
+/// Terminals that drive along a road of radio cells and hear each about as many of them.
+fn drive(seed: u64, terminals: usize, cells: usize, heard: usize) -> Vec<Named> {
+    let mut stream = Stream::new(seed, 0);
+    let mut rows = Vec::new();
+    for terminal in 0..terminals {
+        let own = 2.0 * normal(&mut stream);
+        for cell in (0..cells).filter(|cell| (cell + terminal * 7) % (cells / heard).max(1) == 0) {
+            rows.push((
+                format!("t{terminal:03}"),
+                format!("m{}", terminal % 4),
+                format!("c{cell:05}"),
+                5 + stream.below(20),
+                -95.0 + own + 3.0 * normal(&mut stream),
+                90.0,
+            ));
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_few_terminals_that_hear_thousands_of_radio_cells_are_compared() {
+    for (terminals, heard) in [(4, 3_000), (60, 1_000)] {
+        let named = drive(5, terminals, 3_000, heard);
+        let bias = judged(&rows(&named));
+        assert_eq!(bias.terminals_beyond_bounds, 0);
+        assert!(bias.terminals.iter().all(|terminal| terminal.testable));
+        assert!(
+            bias.terminals
+                .iter()
+                .all(|terminal| terminal.se_db.is_some_and(f64::is_finite))
+        );
+        assert!(
+            (bias.terminals_sd_db - 2.0).abs() < 1.2,
+            "{}",
+            bias.terminals_sd_db
+        );
+    }
+}
+
+#[test]
+fn the_residual_is_that_of_least_squares_solved_as_one_dense_system() {
+    let named = drive(11, 9, 40, 20);
+    let rows = rows(&named);
+    let bias = judged(&rows);
+    let [own, place, noise] =
+        [bias.terminals_sd_db, bias.places_sd_db, bias.readings_sd_db].map(|sd| sd * sd);
+    let cells: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.radio_cell).collect();
+    let cells: Vec<&str> = cells.into_iter().collect();
+    let shared = |cell: &str| rows.iter().filter(|row| row.radio_cell == cell).count() > 1;
+    let kept: Vec<&SignalRow<'_>> = rows.iter().filter(|row| shared(row.radio_cell)).collect();
+    for judged in &bias.terminals {
+        // Unknowns: the shared radio cells, and the shift of this terminal.
+        let cells: Vec<&str> = cells.iter().copied().filter(|cell| shared(cell)).collect();
+        let unknowns = cells.len() + 1;
+        let design = |row: &SignalRow<'_>, column: usize| match cells.get(column) {
+            Some(cell) => f64::from(u8::from(*cell == row.radio_cell)),
+            None => f64::from(u8::from(judged.terminal == row.terminal)),
+        };
+        let covariance = |one: usize, other: usize| {
+            let same = kept[one].terminal == kept[other].terminal;
+            let alone = place + noise / kept[one].readings as f64;
+            f64::from(u8::from(same)) * own + if one == other { alone } else { 0.0 }
+        };
+        // V⁻¹ of every column and of the readings, then the normal equations.
+        let n = kept.len();
+        let mut v = vec![vec![0.0; n + unknowns + 1]; n];
+        for (at, line) in v.iter_mut().enumerate() {
+            for other in 0..n {
+                line[other] = covariance(at, other);
+            }
+            for column in 0..unknowns {
+                line[n + column] = design(kept[at], column);
+            }
+            line[n + unknowns] = kept[at].mean_dbm + 95.0;
+        }
+        eliminate(&mut v);
+        let mut normal = vec![vec![0.0; unknowns + 1]; unknowns];
+        for (column, line) in normal.iter_mut().enumerate() {
+            for (right, entry) in line.iter_mut().enumerate() {
+                *entry = (0..n)
+                    .map(|at| design(kept[at], column) * v[at][n + right])
+                    .sum();
+            }
+        }
+        eliminate(&mut normal);
+        let expected = normal[unknowns - 1][unknowns];
+        let got = judged.residual_db.expect("testable");
+        assert!(
+            (got - expected).abs() < 1e-7,
+            "{}: {got} and {expected}",
+            judged.terminal
+        );
+    }
+}
+
+/// Gauss and Jordan: the columns behind the square ones become the solutions.
+fn eliminate(lines: &mut [Vec<f64>]) {
+    for pivot in 0..lines.len() {
+        let best = (pivot..lines.len())
+            .max_by(|one, other| {
+                lines[*one][pivot]
+                    .abs()
+                    .total_cmp(&lines[*other][pivot].abs())
+            })
+            .expect("a line");
+        lines.swap(pivot, best);
+        let own = lines[pivot].clone();
+        for (at, line) in lines.iter_mut().enumerate() {
+            let times = if at == pivot {
+                1.0 - 1.0 / own[pivot]
+            } else {
+                line[pivot] / own[pivot]
+            };
+            for (value, own) in line.iter_mut().zip(&own) {
+                *value -= times * own;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_would_cost_more_than_its_rows_pay_for_is_not_testable_and_counted() {
+    // Each pair meets on one radio cell: a full matrix from two means a terminal and more.
+    let mut named = Vec::new();
+    for terminal in 0..20_000_u32 {
+        for radio_cell in [
+            format!("a{}", terminal % 400),
+            format!("b{}", terminal / 50),
+        ] {
+            named.push((
+                format!("t{terminal:05}"),
+                "m".into(),
+                radio_cell,
+                5,
+                -95.0 - f64::from(terminal % 7),
+                90.0,
+            ));
+        }
+    }
+    let bias = judged(&rows(&named));
+    assert_eq!(bias.terminals_beyond_bounds, 20_000);
+    assert!(bias.terminals.iter().all(|terminal| !terminal.testable));
+}
