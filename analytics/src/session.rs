@@ -22,7 +22,7 @@ use object_store::ObjectStore;
 use schemas::Table;
 use url::Url;
 
-use crate::tables::{DataFile, LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
+use crate::tables::{Copies, DataFile, LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
 use crate::{functions, views};
 
 /// SQL schema of the tables as they lie in the lake, duplicates included.
@@ -261,6 +261,22 @@ impl LakeSession {
     pub(crate) fn fact_files(&self, day: NaiveDate) -> Vec<(Table, Option<String>, DataFile)> {
         let files = self.facts.iter().flat_map(|table| table.files_of(day));
         files.collect()
+    }
+
+    /// Returns which rows of a fact table's files of a day are copies.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or there is no room to compare its rows.
+    pub(crate) async fn copies(
+        &self,
+        table: Table,
+        day: NaiveDate,
+    ) -> Result<Copies, SessionError> {
+        let mut facts = self.facts.iter();
+        match facts.find(|lake| lake.snapshot().table == table) {
+            Some(lake) => Ok(lake.copies_of_day(&self.context.state(), day).await?),
+            None => Ok(Copies::default()),
+        }
     }
 
     /// Returns where the files of the lake are read from.

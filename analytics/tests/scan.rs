@@ -2,6 +2,7 @@
 
 mod as_of;
 mod fixture;
+mod once;
 
 use analytics::{LakeSession, SessionOptions};
 use fixture::{FixtureLake, LYON, PARIS, cell_of, event, folder, partitions_read, plan, query};
@@ -34,12 +35,12 @@ async fn four_partitions() -> FixtureLake {
     lake
 }
 
-/// Which partitions a question over the view reads; plans hold no open file, the folder may go.
+/// Which partitions a question over the view reads.
 async fn read_by(filter: &str) -> Vec<String> {
-    let lake = four_partitions().await.session().await;
+    let lake = four_partitions().await;
     partitions_read(
         &plan(
-            &lake,
+            &lake.session().await,
             &format!("select event_id from declines where {filter}"),
         )
         .await,
@@ -67,7 +68,8 @@ async fn a_question_by_time_reads_the_days_it_touches_and_no_file_outside_its_ho
 
 #[tokio::test]
 async fn a_question_by_parent_cell_reads_that_place_alone_and_shows_the_range() {
-    let lake = four_partitions().await.session().await;
+    let folder_of_lake = four_partitions().await;
+    let lake = folder_of_lake.session().await;
     for resolution in [
         Resolution::Zero,
         Resolution::Two,
@@ -139,7 +141,8 @@ async fn events_without_a_position_are_found_by_asking_for_null() {
 
 #[tokio::test]
 async fn a_plan_is_made_of_the_engines_own_parquet_scan() {
-    let lake = four_partitions().await.session().await;
+    let folder_of_lake = four_partitions().await;
+    let lake = folder_of_lake.session().await;
     let plan = plan(
         &lake,
         "select terminal_id from lake.declines where retry_no > 1",

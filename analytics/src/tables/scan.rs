@@ -1,46 +1,48 @@
 //! A table of the lake for DataFusion: owns the plan of a scan, made only of DataFusion's own nodes.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::{Date32Type, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::common::{Result, ScalarValue, Statistics, project_schema};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, col, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 use schemas::Table;
 
+use super::copies::{self, Copies, is_of_days, is_shared};
 use super::pruning::{is_partition_filter, needed_files, partition_schema};
 use super::{DataFile, Snapshot};
-
-/// How the files of a scan are dealt among the tasks that read them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grouping {
-    /// As evenly as may be.
-    Even,
-    /// All files of one partition to one task, in the order they were committed.
-    ByPartition,
-}
 
 /// One table at one version, as DataFusion sees it.
 #[derive(Debug)]
 pub(crate) struct LakeTable {
     snapshot: Snapshot,
+    /// Copies of the days they were looked for in.
+    copies: Mutex<BTreeMap<Option<i32>, Copies>>,
 }
+
+/// Days are looked through together up to so many rows: a day with little in it costs little, and
+/// memory is bounded by the largest day.
+const ROWS_AT_ONCE: usize = 1 << 21;
 
 impl LakeTable {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot }
+        Self {
+            snapshot,
+            copies: Mutex::default(),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> &Snapshot {
@@ -119,45 +121,92 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.plan(state, projection, filters, limit, Grouping::Even)
-            .await
+        let files = self.needed(state, filters)?;
+        self.plan(state, projection, files, limit, &Copies::default())
     }
 }
 
 impl LakeTable {
-    pub(super) async fn plan(
+    /// Returns the files that may hold a row for which every filter is true.
+    pub(super) fn needed(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
+        needed_files(state, self.snapshot.table, &self.snapshot.files, filters)
+    }
+
+    /// Returns what is a copy among the rows for which every shared filter is true, and maybe more.
+    ///
+    /// What was found in whole days is kept.
+    pub(super) async fn copies(&self, state: &dyn Session, filters: &[Expr]) -> Result<Copies> {
+        let shared: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| is_shared(filter))
+            .cloned()
+            .collect();
+        let mut days: BTreeMap<Option<i32>, Vec<DataFile>> = BTreeMap::new();
+        for file in self.needed(state, &shared)? {
+            days.entry(file.day()).or_default().push(file);
+        }
+        let is_whole = shared.iter().all(is_of_days);
+        let mut found = Copies::default();
+        {
+            let known = self.copies.lock().expect("nobody panics holding the lock");
+            days.retain(|day, _| match known.get(day) {
+                Some(copies) => {
+                    found.extend(copies);
+                    false
+                }
+                None => true,
+            });
+        }
+        for block in blocks(days) {
+            let files = block.iter().flat_map(|(_, files)| files.iter().cloned());
+            let copies = copies::find(&self.snapshot, state, files.collect(), &shared).await?;
+            found.extend(&copies);
+            if is_whole {
+                let mut known = self.copies.lock().expect("nobody panics holding the lock");
+                for (day, files) in block {
+                    known.insert(day, copies.of_files(&files));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns what is a copy among the rows of a day.
+    pub(crate) async fn copies_of_day(
+        &self,
+        state: &dyn Session,
+        day: NaiveDate,
+    ) -> Result<Copies> {
+        let day = is_day(Some(Date32Type::from_naive_date(day)));
+        self.copies(state, &[day]).await
+    }
+
+    /// Plans a scan of some files.
+    pub(super) fn plan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        files: Vec<DataFile>,
         limit: Option<usize>,
-        grouping: Grouping,
+        copies: &Copies,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = needed_files(state, self.snapshot.table, &self.snapshot.files, filters)?;
+        let files: Vec<PartitionedFile> = files
+            .iter()
+            .filter_map(|file| without_copies(file, copies))
+            .collect();
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(
                 &self.schema(),
                 projection,
             )?)));
         }
-        let per_file = files.iter().map(|file| file.statistics.as_ref());
+        let per_file = files.iter().filter_map(|file| file.statistics.as_deref());
         let statistics = Statistics::try_merge_iter(per_file, &self.schema())?;
         let tasks = state.config().target_partitions();
-        let groups = match grouping {
-            Grouping::Even => {
-                FileGroup::new(files.into_iter().map(partitioned_file).collect()).split_files(tasks)
-            }
-            Grouping::ByPartition => by_partition(files, tasks),
-        };
-        let options = TableParquetOptions {
-            global: state.config_options().execution.parquet.clone(),
-            ..TableParquetOptions::default()
-        };
-        let source = ParquetSource::new(self.table_schema()).with_table_parquet_options(options);
+        let source = ParquetSource::new(self.table_schema())
+            .with_table_parquet_options(parquet_options(state));
         let config = FileScanConfigBuilder::new(self.snapshot.store_url.clone(), Arc::new(source))
-            .with_file_groups(groups)
-            // Else a task that is done takes over files of another one, and copies are parted.
-            .with_preserve_order(grouping == Grouping::ByPartition)
+            .with_file_groups(FileGroup::new(files).split_files(tasks))
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
@@ -166,38 +215,60 @@ impl LakeTable {
     }
 }
 
-/// Gives whole partitions to tasks, the largest first and each to the task that has least.
-fn by_partition(files: Vec<DataFile>, tasks: usize) -> Vec<FileGroup> {
-    let mut partitions: BTreeMap<String, Vec<DataFile>> = BTreeMap::new();
-    for file in files {
-        let values = format!("{:?}", file.partition_values);
-        partitions.entry(values).or_default().push(file);
+/// Joins days up to [`ROWS_AT_ONCE`]; a larger day stands alone.
+fn blocks(days: BTreeMap<Option<i32>, Vec<DataFile>>) -> Vec<Vec<(Option<i32>, Vec<DataFile>)>> {
+    let mut blocks: Vec<(usize, Vec<(Option<i32>, Vec<DataFile>)>)> = Vec::new();
+    for (day, files) in days {
+        // A file whose log does not say counts as a day of its own.
+        let rows = files
+            .iter()
+            .map(|file| file.rows().unwrap_or(ROWS_AT_ONCE))
+            .sum::<usize>();
+        match blocks.last_mut() {
+            Some((held, block)) if held.saturating_add(rows) <= ROWS_AT_ONCE => {
+                *held += rows;
+                block.push((day, files));
+            }
+            _ => blocks.push((rows, vec![(day, files)])),
+        }
     }
-    let mut partitions: Vec<Vec<DataFile>> = partitions.into_values().collect();
-    let bytes = |files: &[DataFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
-    partitions.sort_by_cached_key(|files| Reverse(bytes(files)));
-    let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); tasks.max(1)];
-    for mut files in partitions {
-        files.sort_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
-        let least = groups.iter_mut().min_by_key(|(size, _)| *size);
-        let (size, group) = least.expect("there is at least one task");
-        *size += bytes(&files);
-        group.extend(files.into_iter().map(partitioned_file));
-    }
-    let groups = groups.into_iter().map(|(_, group)| FileGroup::new(group));
-    groups.filter(|group| !group.is_empty()).collect()
+    blocks.into_iter().map(|(_, block)| block).collect()
 }
 
-fn partitioned_file(file: DataFile) -> PartitionedFile {
-    let mut partitioned = PartitionedFile::from(ObjectMeta {
-        location: file.path,
+/// Keeps the rows of one day.
+pub(super) fn is_day(day: Option<i32>) -> Expr {
+    col("event_date").eq(lit(ScalarValue::Date32(day)))
+}
+
+pub(super) fn parquet_options(state: &dyn Session) -> TableParquetOptions {
+    TableParquetOptions {
+        global: state.config_options().execution.parquet.clone(),
+        ..TableParquetOptions::default()
+    }
+}
+
+/// Describes a file to the scan without its copies; `None` when nothing is left.
+fn without_copies(file: &DataFile, copies: &Copies) -> Option<PartitionedFile> {
+    let mut described = partitioned_file(file, file.partition_values.clone());
+    let Some(kept) = copies.kept(file) else {
+        // Set as they are: `with_statistics` would call the values of a null partition not null.
+        described.statistics = Some(file.statistics.clone());
+        return Some(described);
+    };
+    let mut statistics = file.statistics.as_ref().clone().to_inexact();
+    statistics.num_rows = Precision::Exact(kept.rows);
+    described.statistics = Some(Arc::new(statistics));
+    let selection = ParquetRowSelection::new(kept.selection.clone());
+    (kept.rows > 0).then(|| described.with_extension(selection))
+}
+
+pub(super) fn partitioned_file(file: &DataFile, values: Vec<ScalarValue>) -> PartitionedFile {
+    PartitionedFile::from(ObjectMeta {
+        location: file.path.clone(),
         last_modified: file.modified,
         size: file.size_bytes,
         e_tag: None,
         version: None,
     })
-    .with_partition_values(file.partition_values);
-    // Set as they are: `with_statistics` would call the values of a null partition not null.
-    partitioned.statistics = Some(file.statistics);
-    partitioned
+    .with_partition_values(values)
 }

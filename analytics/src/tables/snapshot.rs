@@ -108,6 +108,21 @@ pub(crate) struct DataFile {
     pub(crate) statistics: Arc<Statistics>,
 }
 
+impl DataFile {
+    /// Returns the day of the events in a file of a fact table, in days since the epoch.
+    pub(super) fn day(&self) -> Option<i32> {
+        match self.partition_values.first() {
+            Some(ScalarValue::Date32(day)) => *day,
+            _ => None,
+        }
+    }
+
+    /// Counts the rows, copies included; `None` when the log does not say.
+    pub(super) fn rows(&self) -> Option<usize> {
+        self.statistics.num_rows.get_value().copied()
+    }
+}
+
 impl Snapshot {
     /// Reads the log of `table` in the lake at `lake`; a table not created yet has no files.
     pub(crate) async fn load(

@@ -73,10 +73,10 @@ impl Activity {
     ) -> Result<(), AnalyzeError> {
         let mut coders = Coders::default();
         let mut last = LastTerminal::default();
-        part.read(store, Table::Heartbeats, &COLUMNS, |batch, rows| {
+        part.read(store, Table::Heartbeats, &COLUMNS, |batch| {
             let events = Events::of(batch, Table::Heartbeats, &mut coders, names);
             let attempts = Numbers::<Int32Type>::of(batch, "attempts");
-            for row in rows.iter().map(|row| *row as usize) {
+            for row in 0..batch.num_rows() {
                 let time_us = events.time_us.value(row);
                 let name = events.terminals.value(row);
                 let (number, home) = last.find(name, &mut self.ids, registry);

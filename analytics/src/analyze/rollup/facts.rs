@@ -1,10 +1,13 @@
 //! Facts of a day as they lie in the lake: owns how files are read for a roll-up, each event once.
 //!
+//! Which rows are copies is [`crate::tables`]'s to say, for roll-ups and queries alike.
+//!
 //! Texts of few kinds come as dictionaries, which the files hold already: a query would spell every
-//! one of them out. A partition is read as a whole by one task, as in [`crate::tables`].
+//! one of them out. A partition is read as a whole by one task.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,21 +20,20 @@ use futures::{FutureExt, StreamExt, TryFutureExt};
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use schemas::Table;
 
-use super::copies::{Copies, by_age, clusters, is_sorted};
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
-use crate::tables::DataFile;
+use crate::tables::{Copies, DataFile};
 
 /// Rows of a batch: enough to forget what a batch costs, few enough for the processor's cache.
 const BATCH_ROWS: usize = 16 * 1024;
-/// What tells events apart, and what their files are sorted by.
-const KEY: [&str; 4] = ["event_id", "terminal_id", "event_time", "cell_r9"];
+/// What every roll-up asks for.
+const ALWAYS: [&str; 3] = ["terminal_id", "event_time", "cell_r9"];
 /// Texts that hardly repeat.
 const OF_MANY_KINDS: [&str; 3] = ["event_id", "terminal_id", "attempt_id"];
 
@@ -40,18 +42,18 @@ const OF_MANY_KINDS: [&str; 3] = ["event_id", "terminal_id", "attempt_id"];
 pub(super) struct Part {
     /// The partition cell; `None` for events without a position.
     pub(super) cell: Option<String>,
-    files: BTreeMap<Table, Vec<DataFile>>,
+    files: BTreeMap<Table, Vec<(DataFile, Option<RowSelection>)>>,
 }
 
 impl Part {
     fn bytes(&self) -> u64 {
         let files = self.files.values().flatten();
-        files.map(|file| file.size_bytes).sum()
+        files.map(|(file, _)| file.size_bytes).sum()
     }
 
-    /// Reads the events of one table, copies dropped, and hands them over batch by batch.
+    /// Reads the events of one table, copies left out, and hands them over batch by batch.
     ///
-    /// The second argument of `take` are the rows to take. A column a file does not have is missing.
+    /// A column a file does not have is missing.
     pub(super) async fn read<F>(
         &self,
         store: &Arc<dyn ObjectStore>,
@@ -60,22 +62,12 @@ impl Part {
         mut take: F,
     ) -> Result<(), AnalyzeError>
     where
-        F: FnMut(&RecordBatch, &[u32]) -> Result<(), AnalyzeError>,
+        F: FnMut(&RecordBatch) -> Result<(), AnalyzeError>,
     {
-        let files = self.files.get(&table).map_or(&[][..], Vec::as_slice);
-        let mut rows = Vec::with_capacity(BATCH_ROWS);
-        for cluster in clusters(table, files) {
-            let mut copies = Copies::default();
-            for file in &cluster {
-                let mut batches = open(store, file, columns).await?;
-                copies.is_sorted = cluster.len() == 1 && batches.is_sorted;
-                while let Some(batch) = batches.stream.next().await {
-                    let batch = batch.map_err(|source| read_error(file, source))?;
-                    copies
-                        .first(&batch, &mut rows)
-                        .map_err(|source| read_error(file, source))?;
-                    take(&batch, &rows)?;
-                }
+        for (file, kept) in self.files.get(&table).into_iter().flatten() {
+            let mut batches = open(store, file, kept.clone(), columns).await?;
+            while let Some(batch) = batches.next().await {
+                take(&batch.map_err(|source| read_error(file, source))?)?;
             }
         }
         Ok(())
@@ -83,26 +75,38 @@ impl Part {
 }
 
 /// Deals the partitions of a day among tasks, the largest first and each to the task that has least.
-pub(super) fn deal(lake: &LakeSession, day: NaiveDate, tasks: usize) -> Vec<Vec<Part>> {
+pub(super) async fn deal(
+    lake: &LakeSession,
+    day: NaiveDate,
+    tasks: usize,
+) -> Result<Vec<Vec<Part>>, AnalyzeError> {
+    let mut copies: BTreeMap<Table, Copies> = BTreeMap::new();
     let mut parts: BTreeMap<Option<String>, Part> = BTreeMap::new();
     for (table, cell, file) in lake.fact_files(day) {
+        let copies = match copies.entry(table) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(lake.copies(table, day).await?),
+        };
+        let kept = copies.kept(&file).map(|kept| kept.selection.clone());
         let part = parts.entry(cell.clone()).or_default();
         part.cell = cell;
-        part.files.entry(table).or_default().push(file);
+        part.files.entry(table).or_default().push((file, kept));
     }
     let mut parts: Vec<Part> = parts.into_values().collect();
     parts.sort_by_cached_key(|part| Reverse(part.bytes()));
     let mut dealt: Vec<(u64, Vec<Part>)> = vec![(0, Vec::new()); tasks.max(1)];
     for mut part in parts {
         for files in part.files.values_mut() {
-            files.sort_by(by_age);
+            files.sort_by(|(one, _), (other, _)| {
+                (one.modified, &one.path).cmp(&(other.modified, &other.path))
+            });
         }
         let least = dealt.iter_mut().min_by_key(|(bytes, _)| *bytes);
         let (bytes, task) = least.expect("there is at least one task");
         *bytes += part.bytes();
         task.push(part);
     }
-    dealt.into_iter().map(|(_, parts)| parts).collect()
+    Ok(dealt.into_iter().map(|(_, parts)| parts).collect())
 }
 
 /// The bytes of a file, asked for as the decoder needs them.
@@ -145,16 +149,12 @@ impl AsyncFileReader for FileBytes {
     }
 }
 
-struct Batches {
-    stream: ParquetRecordBatchStream<FileBytes>,
-    is_sorted: bool,
-}
-
 async fn open(
     store: &Arc<dyn ObjectStore>,
     file: &DataFile,
+    kept: Option<RowSelection>,
     columns: &[&str],
-) -> Result<Batches, AnalyzeError> {
+) -> Result<ParquetRecordBatchStream<FileBytes>, AnalyzeError> {
     let failed = |source| read_error(file, source);
     let mut reader = FileBytes {
         store: store.clone(),
@@ -167,15 +167,15 @@ async fn open(
     let options = options.with_schema(with_dictionaries(metadata.schema(), columns));
     let metadata =
         ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(failed)?;
-    let is_sorted = is_sorted(metadata.metadata());
-    let wanted = columns.iter().chain(&KEY).copied();
+    let wanted = columns.iter().chain(&ALWAYS).copied();
     let mask = ProjectionMask::columns(metadata.parquet_schema(), wanted);
-    ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
+    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
         .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map(|stream| Batches { stream, is_sorted })
-        .map_err(failed)
+        .with_batch_size(BATCH_ROWS);
+    if let Some(kept) = kept {
+        builder = builder.with_row_selection(kept);
+    }
+    builder.build().map_err(failed)
 }
 
 /// The file's schema, where every wanted text of few kinds comes as a dictionary.

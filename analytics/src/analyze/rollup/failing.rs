@@ -65,11 +65,11 @@ impl Failing {
         let out_of_range = OutOfRange::of(names);
         let mut coders = Coders::default();
         let mut last = LastTerminal::default();
-        part.read(store, Table::Declines, &COLUMNS, |batch, rows| {
+        part.read(store, Table::Declines, &COLUMNS, |batch| {
             let events = Events::of(batch, Table::Declines, &mut coders, names);
             let outcome = coders.code(batch, "outcome", names);
             let code = coders.code(batch, "response_code", names);
-            for row in rows.iter().map(|row| *row as usize) {
+            for row in 0..batch.num_rows() {
                 if !out_of_range.is(outcome.at(row), code.at(row)) {
                     continue;
                 }

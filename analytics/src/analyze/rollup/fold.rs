@@ -182,13 +182,13 @@ impl Fold {
             };
             let columns: Vec<&str> = COMMON.iter().chain(own).copied().collect();
             let mut coders = Coders::default();
-            part.read(store, table, &columns, |batch, rows| {
+            part.read(store, table, &columns, |batch| {
                 let shared = self.shared.clone();
                 let events = Events::of(batch, table, &mut coders, &shared.names);
                 match table {
-                    Table::Heartbeats => self.heartbeats(batch, rows, &events, &mut coders, cell),
-                    Table::SignalReadings => self.signals(batch, rows, &events),
-                    _ => self.declines(batch, rows, &events, &mut coders, cell),
+                    Table::Heartbeats => self.heartbeats(batch, &events, &mut coders, cell),
+                    Table::SignalReadings => self.signals(batch, &events),
+                    _ => self.declines(batch, &events, &mut coders, cell),
                 }
                 Ok(())
             })
@@ -200,7 +200,6 @@ impl Fold {
     fn heartbeats(
         &mut self,
         batch: &RecordBatch,
-        rows: &[u32],
         events: &Events,
         coders: &mut Coders,
         cell: Name,
@@ -210,7 +209,7 @@ impl Fold {
             ["attempts", "no_answer", "offline_approved", "interval_s"]
                 .map(|name| Numbers::<Int32Type>::of(batch, name));
         let fixed_access = self.shared.known.fixed_access;
-        for row in rows.iter().map(|row| *row as usize) {
+        for row in 0..batch.num_rows() {
             let (at, stand, at_s) = self.locate(events, row);
             let attempted = attempts.count(row);
             let context = self.slots.context(events.context(row, cell));
@@ -229,13 +228,13 @@ impl Fold {
         }
     }
 
-    fn signals(&mut self, batch: &RecordBatch, rows: &[u32], events: &Events) {
+    fn signals(&mut self, batch: &RecordBatch, events: &Events) {
         let [rssi, rscp, rsrp, rsrq, sinr] =
             ["rssi_dbm", "rscp_dbm", "rsrp_dbm", "rsrq_db", "sinr_db"]
                 .map(|name| Numbers::<Float32Type>::of(batch, name));
         let tac = Numbers::<Int32Type>::of(batch, "tac");
         let radio_cell_id = Numbers::<Int64Type>::of(batch, "radio_cell_id");
-        for row in rows.iter().map(|row| *row as usize) {
+        for row in 0..batch.num_rows() {
             let (at, stand, _) = self.locate(events, row);
             let Some(rat) = self.shared.known.rats.get(&events.rat.at(row)).copied() else {
                 continue;
@@ -270,14 +269,7 @@ impl Fold {
         }
     }
 
-    fn declines(
-        &mut self,
-        batch: &RecordBatch,
-        rows: &[u32],
-        events: &Events,
-        coders: &mut Coders,
-        cell: Name,
-    ) {
+    fn declines(&mut self, batch: &RecordBatch, events: &Events, coders: &mut Coders, cell: Name) {
         let shared = self.shared.clone();
         let outcome = coders.code(batch, "outcome", &shared.names);
         let [code, profile, phase] = ["response_code", "code_profile", "phase_failed"]
@@ -287,7 +279,7 @@ impl Fold {
         let attempts = batch.column_by_name("attempt_id");
         let attempts = attempts.map(|column| column.as_string::<i32>());
         let known = &shared.known;
-        for row in rows.iter().map(|row| *row as usize) {
+        for row in 0..batch.num_rows() {
             let (at, stand, at_s) = self.locate(events, row);
             let is_out_of_range = known.out_of_range.is(outcome.at(row), code.at(row));
             let terminal = &mut self.terminals[at];

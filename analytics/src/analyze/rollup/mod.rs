@@ -11,7 +11,6 @@
 //! are counted apart: what is left is `radio_failures`. Dayparts are of six hours UTC.
 
 mod activity;
-mod copies;
 mod events;
 mod facts;
 mod failing;
@@ -55,7 +54,7 @@ pub(super) async fn activity(
     let midnight_us = hours::midnight_us(day);
     let store = lake.store()?;
     let mut tasks = JoinSet::new();
-    for parts in facts::deal(lake, day, lake.tasks()) {
+    for parts in facts::deal(lake, day, lake.tasks()).await? {
         let (store, names, registry) = (store.clone(), names.clone(), registry.clone());
         tasks.spawn(async move {
             let mut activity = Activity::default();
@@ -83,6 +82,7 @@ pub(super) async fn failing(
 ) -> Result<Failing, AnalyzeError> {
     let store = lake.store()?;
     let counts = facts::deal(lake, day, lake.tasks())
+        .await?
         .into_iter()
         .map(|parts| {
             let (store, names, registry) = (store.clone(), names.clone(), registry.clone());
@@ -114,7 +114,7 @@ pub(super) async fn day(
     let shared = Arc::new(Shared::new(names, registry.clone(), outages, day));
     let store = lake.store()?;
     let mut tasks = JoinSet::new();
-    for parts in facts::deal(lake, day, lake.tasks()) {
+    for parts in facts::deal(lake, day, lake.tasks()).await? {
         let store = store.clone();
         let mut fold = Fold::new(shared.clone());
         tasks.spawn(async move {
