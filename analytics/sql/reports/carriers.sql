@@ -69,11 +69,33 @@ carriers as (
         coalesce(sum(attempts), 0) as attempts,
         sum(failures) as failures,
         count(is_weak) as readings,
-        count(*) filter (where is_weak) as weak_readings,
-        approx_percentile_cont(0.1) within group (order by cast(strength_dbm as double)) as strength_p10_dbm,
-        approx_percentile_cont(0.5) within group (order by cast(strength_dbm as double)) as strength_p50_dbm
+        count(*) filter (where is_weak) as weak_readings
     from events
     group by carrier_plmn, rat
+),
+
+-- Readings have few values: counted, they give percentiles exactly, the same on every run.
+strengths as (
+    select carrier_plmn as heard_plmn, rat as heard_rat, strength_dbm, count(*) as readings
+    from events
+    where strength_dbm is not null
+    group by carrier_plmn, rat, strength_dbm
+),
+
+percentiles as (
+    select
+        heard_plmn,
+        heard_rat,
+        min(strength_dbm) filter (where 10 * up_to >= of_readings) as strength_p10_dbm,
+        min(strength_dbm) filter (where 2 * up_to >= of_readings) as strength_p50_dbm
+    from (
+        select
+            *,
+            sum(readings) over (partition by heard_plmn, heard_rat order by strength_dbm) as up_to,
+            sum(readings) over (partition by heard_plmn, heard_rat) as of_readings
+        from strengths
+    )
+    group by heard_plmn, heard_rat
 )
 
 select
@@ -93,4 +115,7 @@ select
     strength_p10_dbm,
     strength_p50_dbm
 from carriers
+left join percentiles
+    on (heard_plmn is not distinct from carrier_plmn)
+    and (heard_rat is not distinct from rat)
 order by wilson_low(failures, attempts) desc nulls last, attempts desc, carrier_plmn, rat

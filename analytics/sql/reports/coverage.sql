@@ -70,10 +70,30 @@ cells as (
         greatest(coalesce(sum(attempts), 0), sum(failures)) as attempts,
         sum(failures) as failures,
         count(is_weak) as readings,
-        count(*) filter (where is_weak) as weak_readings,
-        approx_percentile_cont(0.5) within group (order by rsrp_dbm) as rsrp_p50_dbm
+        count(*) filter (where is_weak) as weak_readings
     from events
     group by cell_r8
+),
+
+-- Readings have few values: counted, they give the percentile exactly, the same on every run.
+strengths as (
+    select cell_r8 as heard_in, rsrp_dbm, count(*) as readings
+    from events
+    where rsrp_dbm is not null
+    group by cell_r8, rsrp_dbm
+),
+
+medians as (
+    select heard_in, min(rsrp_dbm) as rsrp_p50_dbm
+    from (
+        select
+            *,
+            sum(readings) over (partition by heard_in order by rsrp_dbm) as up_to,
+            sum(readings) over (partition by heard_in) as of_readings
+        from strengths
+    )
+    where 2 * up_to >= of_readings
+    group by heard_in
 ),
 
 ranked as (
@@ -102,5 +122,6 @@ select
     cast(weak_readings as double) / nullif(readings, 0) as weak_share,
     rsrp_p50_dbm
 from ranked
+left join medians on heard_in is not distinct from cell_r8
 where $top is null or rank <= $top
 order by rank

@@ -85,18 +85,37 @@ terminals_per_model as (
     group by model, firmware
 ),
 
-readings_per_model as (
+-- Readings have few values: counted, they give the percentile exactly, the same on every run.
+strengths as (
     select
         model,
         firmware,
+        rsrp_dbm,
+        count(rsrp_dbm) as with_rsrp,
         count(is_weak) as readings,
-        count(*) filter (where is_weak) as weak_readings,
-        approx_percentile_cont(0.5) within group (order by cast(rsrp_dbm as double)) as rsrp_p50_dbm
+        count(*) filter (where is_weak) as weak_readings
     from signal_readings
     where ($from is null or event_date >= $from)
         and ($to is null or event_date <= $to)
         and ($plmn is null or carrier_plmn = $plmn)
         and ($cell is null or h3_cell_to_parent(cell_r9, h3_get_resolution($cell)) = $cell)
+    group by model, firmware, rsrp_dbm
+),
+
+readings_per_model as (
+    select
+        model,
+        firmware,
+        sum(readings) as readings,
+        sum(weak_readings) as weak_readings,
+        min(rsrp_dbm) filter (where 2 * up_to >= of_readings) as rsrp_p50_dbm
+    from (
+        select
+            *,
+            sum(with_rsrp) over (partition by model, firmware order by rsrp_dbm nulls first) as up_to,
+            sum(with_rsrp) over (partition by model, firmware) as of_readings
+        from strengths
+    )
     group by model, firmware
 ),
 
