@@ -190,6 +190,11 @@ impl LakeSession {
         self.open_tables(Table::is_derived).await
     }
 
+    /// Takes up what was committed to some tables since.
+    pub(crate) async fn refresh_tables(&mut self, tables: &[Table]) -> Result<(), SessionError> {
+        self.open_tables(|table| tables.contains(&table)).await
+    }
+
     async fn open_tables(&mut self, anew: impl Fn(Table) -> bool) -> Result<(), SessionError> {
         let mut opened: Vec<Arc<LakeTable>> = Vec::with_capacity(Table::ALL.len());
         for (at, table) in Table::ALL.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Reports over a lake small enough to be counted by hand; the counts are beside the rows.
 
 mod fixture;
+mod silence;
 
 use analytics::report::{self, Params};
 use analytics::{LakeSession, map_cells};

@@ -2,14 +2,16 @@
 
 use std::io::Write;
 
-use analytics::analyze::{Analysis, AnalyzeOptions, analyze};
+use analytics::analyze::{Analysis, AnalyzeOptions, Doing, Stop, analyze};
 use chrono::NaiveDate;
 use clap::Args;
 
+use crate::clock;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::lake::LakeArgs;
+use crate::left::until_stopped;
 use crate::progress::Progress;
-use crate::{clock, runtime};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,8 @@ What it writes is ready for notspot sql and notspot report: terminal_days, radio
 failure_slots, outages, cells, weak_zones, failure_zones, device_models, terminal_flags,
 intervention_effects and actions.
 Running it again changes nothing until events arrive; late events restate the days they belong to.
+A signal ends it within a second, with exit code 130: what was published stays, and the next run
+takes up what is missing.
 
 --as-of gives the answer of a moment: events, registry and interventions are read as they stood in
 the lake then, by the time of their commits, and days that had no events then lose their roll-up.
@@ -58,20 +62,31 @@ fn read_window(text: &str) -> Result<u32, String> {
 }
 
 /// Runs the analysis.
-pub fn run(args: &AnalyzeArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
+pub fn run(
+    args: &AnalyzeArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     let options = AnalyzeOptions {
         from: args.from,
         to: args.to,
         window_days: args.window,
         now: clock::now(),
+        stop: Stop::default(),
     };
-    let progress = Progress::begin_open("analyze");
-    let analysis = runtime()?.block_on(async {
-        let mut lake = args.lake.open_to_analyze().await?;
-        let mut say = |doing: &str| progress.say(doing.to_owned());
-        Ok::<_, anyhow::Error>(analyze(&mut lake, &options, &mut say).await?)
-    })?;
-    progress.end();
+    let stop = options.stop.clone();
+    let lake = args.lake.clone();
+    let work = move || async move {
+        let progress = Progress::begin("analyze");
+        let mut lake = lake.open_to_analyze().await?;
+        let mut show = |doing: &Doing| progress.at(doing.done, doing.step.clone());
+        let analysis = analyze(&mut lake, &options, &mut show).await?;
+        progress.end();
+        Ok::<_, anyhow::Error>(analysis)
+    };
+    let Some(analysis) = until_stopped(work, interrupt, &stop)? else {
+        return Ok(Exit::Interrupted);
+    };
     say(&analysis, out)?;
     Ok(Exit::Done)
 }
@@ -90,5 +105,9 @@ pub fn say(analysis: &Analysis, out: &mut (dyn Write + Send)) -> std::io::Result
         } else {
             "unchanged"
         }
-    )
+    )?;
+    for note in &analysis.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use analytics::analyze::{AnalyzeOptions, analyze};
+use analytics::analyze::{AnalyzeOptions, Doing, Stop, analyze};
 use analytics::{LakeSession, SessionOptions};
 use anyhow::Context;
 use chrono::TimeDelta;
@@ -112,6 +112,8 @@ pub fn run(
     write_answer_key(&fed.answer_key, &folder.answer_key())?;
     let adds_up = tokio_select(&runtime, interrupt, look(&scenario, &fed, &folder, out))?;
     let Some(adds_up) = adds_up else {
+        // What computes cannot be waited for; dropping the runtime would.
+        runtime.shutdown_background();
         return Ok(Exit::Interrupted);
     };
     say_what_next(&args.out, &folder, began.elapsed(), out)?;
@@ -276,8 +278,9 @@ async fn look(
         to: None,
         window_days: scenario.window.days + 1,
         now: clock::now(),
+        stop: Stop::default(),
     };
-    let mut doing = |what: &str| progress.say(format!("analyze {what}"));
+    let mut doing = |doing: &Doing| progress.say(format!("analyze: {}", doing.step));
     let analysis = analyze(&mut lake, &options, &mut doing).await?;
     crate::analyze::say(&analysis, out)?;
     progress.say("reports");

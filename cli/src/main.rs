@@ -15,6 +15,7 @@ mod ingest;
 mod interrupt;
 mod intervention;
 mod lake;
+mod left;
 mod logging;
 mod maintain;
 mod output;
@@ -84,8 +85,8 @@ fn dispatch(
         Command::Audit(args) => audit::run(args, out, interrupt),
         Command::Quarantine(command) => quarantine::run(command, out, interrupt),
         Command::Sql(args) => sql::run(args, out, interrupt),
-        Command::Report(args) => report::run(args, out),
-        Command::Analyze(args) => analyze::run(args, out),
+        Command::Report(args) => report::run(args, out, interrupt),
+        Command::Analyze(args) => analyze::run(args, out, interrupt),
         Command::Intervention(command) => intervention::run(command, out),
         Command::Stat(command) => stat::run(command, out, interrupt),
         Command::Schema(args) => schema::run(args, out),
@@ -112,10 +113,11 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
+/// The log of a table is read by calls nested deeper than the 2 MiB of a thread always hold.
+const STACK_BYTES: usize = 8 << 20;
+
 /// Starts the runtime of commands that wait for files and networks.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    /// The log of a table is read by calls nested deeper than the 2 MiB of a worker always hold.
-    const STACK_BYTES: usize = 8 << 20;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder
         .enable_all()

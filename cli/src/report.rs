@@ -2,13 +2,15 @@
 
 use std::io::{IsTerminal, Write};
 
+use analytics::analyze::Stop;
 use analytics::report::{self, Report};
 use clap::Args;
 
 use crate::exit::{Exit, UsageError};
+use crate::interrupt::Interrupt;
 use crate::lake::LakeArgs;
+use crate::left::until_stopped;
 use crate::output::OutputArgs;
-use crate::runtime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +44,11 @@ pub struct ReportArgs {
 }
 
 /// Runs the report.
-pub fn run(args: &ReportArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
+pub fn run(
+    args: &ReportArgs,
+    out: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     if args.name == "list" {
         list(out)?;
         return Ok(Exit::Done);
@@ -58,10 +64,14 @@ pub fn run(args: &ReportArgs, out: &mut (dyn Write + Send)) -> anyhow::Result<Ex
         .chain(&args.set)
         .map(|text| assignment(text));
     let params = report.parse_params(given.collect::<Result<Vec<_>, _>>()?)?;
-    let answer = runtime()?.block_on(async {
-        let lake = args.lake.open().await?;
+    let lake = args.lake.clone();
+    let work = move || async move {
+        let lake = lake.open().await?;
         Ok::<_, anyhow::Error>(report.run(&lake, &params).await?)
-    })?;
+    };
+    let Some(answer) = until_stopped(work, interrupt, &Stop::default())? else {
+        return Ok(Exit::Interrupted);
+    };
     args.output.write(&answer, out)?;
     if args.output.is_table_on_stdout() && std::io::stdout().is_terminal() {
         for note in &report.notes {

@@ -186,7 +186,8 @@ pub struct TerminalsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = help(
     "unit, treated (the same in all rows of a unit), post or period, attempts, failures; a period is\n  \
-     a number, or a date with the year first",
+     a number, or a date with the year first; the periods of a unit before the start are\n  \
+     pooled by their counts to one rate, and so are those from it on",
     effect::COLUMNS,
     "one row",
     &[

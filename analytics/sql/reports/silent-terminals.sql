@@ -2,8 +2,12 @@
 -- question: Which terminals are silent, which lose heartbeats, and which report late?
 -- grain: one row per terminal that is silent or lost something; registered terminals never heard included
 -- note: Out of range, a terminal cannot report: silence is evidence of a place as well as of a device.
--- note: Heartbeats are expected at the terminal's own interval, from its first to the end of the window. The end is
---   the last day of the window, or the newest event of the lake: no clock is read.
+-- note: Heartbeats seen and expected are those of terminal_days: at the terminal's own interval, within its merchant's
+--   opening hours where the registry has them, else with gaps of more than six hours taken as switched off. They are
+--   null until notspot analyze has seen its days.
+-- note: A day without any heartbeat has no row there; after the terminal's first day it lacks as many as are expected of
+--   its other days. The last day counts so only once its data reaches 23 h.
+-- note: The end of the window is its last day, or the newest event of the lake: no clock is read.
 -- note: A gap in seq between the first and last event of a boot is an event lost; late ones do not count as lost.
 -- note: Rows are ranked by the lower end of the interval of the missing share, never heard ones first.
 -- param from date: first UTC day looked at; all when not given
@@ -17,8 +21,8 @@
 -- column model [none]: its device model, as last reported, else as registered
 -- column firmware [none]: its firmware, as last reported, else as registered
 -- column cell_r8 [H3 cell]: where it was last seen, else where it is registered
--- column heartbeats_seen [count]: heartbeats in the window
--- column heartbeats_expected [count]: heartbeats its interval asks for
+-- column heartbeats_seen [count]: heartbeats in the analysed days of the window
+-- column heartbeats_expected [count]: heartbeats that should have come in them
 -- column missing_share [share]: share of the expected that did not come
 -- column missing_share_low [share]: lower end of its 95 % Wilson interval
 -- column longest_gap_h [h]: longest time between two heartbeats, the end of the window included
@@ -30,15 +34,15 @@
 with events as (
     select
         'heartbeat' as kind, terminal_id, merchant_id, model, firmware, cell_r9, event_time, sent_time,
-        boot_id, seq, interval_s
+        boot_id, seq
     from heartbeats
     where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
     union all
-    select 'signal', terminal_id, merchant_id, model, firmware, cell_r9, event_time, sent_time, boot_id, seq, null
+    select 'signal', terminal_id, merchant_id, model, firmware, cell_r9, event_time, sent_time, boot_id, seq
     from signal_readings
     where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
     union all
-    select 'decline', terminal_id, merchant_id, model, firmware, cell_r9, event_time, sent_time, boot_id, seq, null
+    select 'decline', terminal_id, merchant_id, model, firmware, cell_r9, event_time, sent_time, boot_id, seq
     from declines
     where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
 ),
@@ -58,12 +62,8 @@ per_boot as (
         last_value(model order by event_time) as model,
         last_value(firmware order by event_time) as firmware,
         last_value(cell_r9 order by event_time) as cell_r9,
-        count(*) filter (where kind = 'heartbeat') as seen,
-        -- Between two heartbeats as many were due as whole intervals fit, within half an interval.
-        sum(greatest(cast(round(gap_s / interval_s) as bigint) - 1, 0)) filter (where kind = 'heartbeat') as skipped,
         max(gap_s) filter (where kind = 'heartbeat') as longest_gap_s,
         max(event_time) filter (where kind = 'heartbeat') as last_beat,
-        last_value(interval_s order by event_time) filter (where kind = 'heartbeat') as interval_s,
         max(seq) - min(seq) + 1 - count(seq) as lost,
         count(*) filter (
             where date_part('epoch', sent_time) - date_part('epoch', event_time) > $late_s
@@ -87,11 +87,8 @@ terminals_heard as (
             last_value(model order by last_seen) as model,
             last_value(firmware order by last_seen) as firmware,
             last_value(cell_r9 order by last_seen) as cell_r9,
-            sum(seen) as seen,
-            coalesce(sum(skipped), 0) as skipped,
             max(longest_gap_s) as longest_gap_s,
             max(last_beat) as last_beat,
-            last_value(interval_s order by last_beat) filter (where last_beat is not null) as interval_s,
             coalesce(sum(lost), 0) as events_lost,
             sum(late_events) as late_events,
             max(longest_delay_s) / 60.0 as longest_delay_min,
@@ -101,6 +98,42 @@ terminals_heard as (
     )
 ),
 
+terminal_days as (
+    select
+        terminal_id,
+        event_date,
+        sum(heartbeats_seen) as seen,
+        sum(heartbeats_expected) as expected
+    from lake.terminal_days
+    where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
+    group by terminal_id, event_date
+    having sum(heartbeats_seen) > 0
+),
+
+-- The days of which all data is there, and how many of them come later.
+whole_days as (
+    select event_date as whole_day, count(*) over () - row_number() over (order by event_date) as later
+    from (select distinct event_date from terminal_days)
+    cross join (
+        select max(event_time) as data_until
+        from heartbeats
+        where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
+    )
+    where cast(event_date as timestamp) + interval '23 hours' <= cast(data_until as timestamp)
+),
+
+due as (
+    select
+        terminal_id as due_id,
+        sum(seen) as seen,
+        sum(expected) + cast(round(
+            avg(cast(expected as double)) * coalesce(max(later) + 1 - count(whole_day), 0)
+        ) as bigint) as expected
+    from terminal_days
+    left join whole_days on event_date = whole_day
+    group by terminal_id
+),
+
 all_terminals as (
     select
         coalesce(heard.terminal_id, registered.terminal_id) as terminal_id,
@@ -108,10 +141,8 @@ all_terminals as (
         coalesce(heard.model, registered.model) as model,
         coalesce(heard.firmware, registered.firmware) as firmware,
         coalesce(heard.cell_r9, registered.cell_r9) as cell_r9,
-        coalesce(seen, 0) as seen,
-        -- After the last one as many were due as whole intervals have passed.
-        coalesce(seen + skipped, 0)
-            + coalesce(cast(floor((end_s - date_part('epoch', last_beat)) / interval_s) as bigint), 0) as expected,
+        seen,
+        expected,
         greatest(longest_gap_s, end_s - date_part('epoch', last_beat)) / 3600.0 as longest_gap_h,
         coalesce(events_lost, 0) as events_lost,
         coalesce(late_events, 0) as late_events,
@@ -120,6 +151,7 @@ all_terminals as (
         (end_s - date_part('epoch', last_seen)) / 3600.0 as silent_h
     from terminals_heard as heard
     full outer join terminals as registered on heard.terminal_id = registered.terminal_id
+    left join due on heard.terminal_id = due_id
 ),
 
 ranked as (

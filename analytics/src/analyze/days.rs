@@ -6,12 +6,14 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use schemas::Table;
 
-use super::publish::DerivedTable;
-use super::rollup::{self, Names, Registry};
-use super::{AnalyzeError, METHOD_VERSION, columns, outages};
+use super::outages::KnownOutages;
+use super::publish::DerivedTables;
+use super::rollup::{self, Names, Registry, TerminalDays};
+use super::steps::Steps;
+use super::{AnalyzeError, METHOD_VERSION, ROWS_AT_ONCE, columns};
 use crate::session::LakeSession;
 
 /// Returns the days whose rows in `table` were made from other rows than there are now, or by another method.
@@ -47,69 +49,73 @@ pub(super) async fn changed(
     Ok(wanted.iter().filter(|day| !is_done(day)).copied().collect())
 }
 
-/// Brings the activity of every day from `from` to `to` that has events up to date.
+/// Brings the activity of every day with events up to date that lies in one of these spans.
 pub(super) async fn publish_activity(
     lake: &LakeSession,
     registry: &Arc<Registry>,
-    (from, to): (NaiveDate, NaiveDate),
-    now: DateTime<Utc>,
+    tables: &mut DerivedTables,
+    spans: impl Iterator<Item = (NaiveDate, NaiveDate)>,
+    steps: &mut Steps<'_>,
 ) -> Result<(), AnalyzeError> {
-    let facts = lake.fact_rows_by_day().range(from..=to);
-    let wanted: Vec<(NaiveDate, u64)> = facts.map(|(day, rows)| (*day, *rows)).collect();
-    for (day, source_rows) in changed(lake, Table::ActivityHours, &wanted).await? {
-        let rows = rollup::activity(lake, registry, day, source_rows).await?;
-        DerivedTable::open(lake.location(), Table::ActivityHours)
-            .await?
-            .replace(
-                &[day],
-                [Ok(rows)],
-                (&format!("analyze/{day}"), as_version(source_rows)),
-                now.timestamp_millis(),
-            )
-            .await?;
+    let facts = lake.fact_rows_by_day();
+    let wanted: BTreeMap<NaiveDate, u64> = spans
+        .flat_map(|(from, to)| facts.range(from..=to))
+        .map(|(day, rows)| (*day, *rows))
+        .collect();
+    let wanted: Vec<(NaiveDate, u64)> = wanted.into_iter().collect();
+    let due = changed(lake, Table::ActivityHours, &wanted).await?;
+    for days in by_rows(&due) {
+        let mut rows = Vec::with_capacity(days.len());
+        for (day, source_rows) in days {
+            steps.say(format!("activity of {day}"))?;
+            rows.push(rollup::activity(lake, registry, *day, *source_rows).await?);
+        }
+        let rows = rows.into_iter().map(Ok);
+        tables.replace(Table::ActivityHours, days, rows).await?;
     }
     Ok(())
 }
 
-/// Computes and publishes a day's slots and terminals.
+/// Computes and publishes the slots and terminals of some days.
 pub(super) async fn publish(
     lake: &LakeSession,
     registry: &Arc<Registry>,
-    (day, source_rows): (NaiveDate, u64),
-    now: DateTime<Utc>,
+    tables: &mut DerivedTables,
+    days: &[(NaiveDate, u64)],
+    steps: &mut Steps<'_>,
 ) -> Result<(), AnalyzeError> {
-    let names = Names::default();
-    let outages = outages::windows(lake, day, &names).await?;
-    let (slots, terminals) = rollup::day(lake, registry, day, source_rows, names, outages).await?;
-    let app_id = format!("analyze/{day}");
-    let made_from = (app_id.as_str(), as_version(source_rows));
-    DerivedTable::open(lake.location(), Table::FailureSlots)
-        .await?
-        .replace(&[day], [Ok(slots)], made_from, now.timestamp_millis())
-        .await?;
-    DerivedTable::open(lake.location(), Table::RadioCellDays)
-        .await?
-        .replace(
-            &[day],
-            terminals.radio_cell_batches(),
-            made_from,
-            now.timestamp_millis(),
-        )
-        .await?;
-    DerivedTable::open(lake.location(), Table::TerminalDays)
-        .await?
-        .replace(
-            &[day],
-            terminals.batches(),
-            made_from,
-            now.timestamp_millis(),
-        )
-        .await?;
+    let outages = KnownOutages::read(lake, days).await?;
+    for days in by_rows(days) {
+        let (mut slots, mut terminals) = (Vec::new(), Vec::new());
+        for (day, source_rows) in days {
+            steps.next(format!("terminals of {day}"))?;
+            let names = Names::default();
+            let outages = outages.of(*day, &names);
+            let (of_slots, of_terminals) =
+                rollup::day(lake, registry, *day, *source_rows, names, outages).await?;
+            slots.push(Ok(of_slots));
+            terminals.push(of_terminals);
+        }
+        let heard = terminals.iter().flat_map(TerminalDays::radio_cell_batches);
+        let stood = terminals.iter().flat_map(TerminalDays::batches);
+        tables.replace(Table::FailureSlots, days, slots).await?;
+        tables.replace(Table::RadioCellDays, days, heard).await?;
+        tables.replace(Table::TerminalDays, days, stood).await?;
+    }
     Ok(())
 }
 
-fn as_version(source_rows: u64) -> i64 {
-    i64::try_from(source_rows).unwrap_or(i64::MAX)
+/// Splits days into runs whose rows are kept until one commit: of at most [`ROWS_AT_ONCE`], or of one day.
+fn by_rows(days: &[(NaiveDate, u64)]) -> impl Iterator<Item = &[(NaiveDate, u64)]> {
+    let mut held = days.first().map_or(0, |(_, rows)| *rows);
+    days.chunk_by(move |_, (_, next)| {
+        held += next;
+        let fits = held <= ROWS_AT_ONCE;
+        if !fits {
+            held = *next;
+        }
+        fits
+    })
 }
 
 /// Names a run of days.
@@ -118,5 +124,19 @@ pub(super) fn name(days: &[(NaiveDate, u64)]) -> String {
         [] => String::new(),
         [(day, _)] => day.to_string(),
         [(first, _), .., (last, _)] => format!("{first} to {last}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_held_together_up_to_a_number_of_rows_and_a_large_one_alone() {
+        let first = NaiveDate::from_ymd_opt(2026, 9, 1).expect("a date");
+        let rows = [100_000, 100_000, 100_000, 9_000_000, 1_000, 249_000, 1];
+        let days: Vec<_> = first.iter_days().zip(rows).collect();
+        let runs: Vec<usize> = by_rows(&days).map(<[_]>::len).collect();
+        assert_eq!(runs, [2, 1, 1, 2, 1]);
     }
 }

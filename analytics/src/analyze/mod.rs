@@ -12,6 +12,7 @@ mod interned;
 mod outages;
 mod publish;
 mod rollup;
+mod steps;
 mod window;
 
 use std::collections::BTreeMap;
@@ -23,12 +24,16 @@ use lake::TableError;
 use parquet::errors::ParquetError;
 use schemas::Table;
 
+use publish::DerivedTables;
 use rollup::Registry;
+pub use statistics::stop::{Stop, Stopped};
+pub use steps::Doing;
+use steps::Steps;
 
 use crate::session::{LakeSession, SessionError};
 
 /// Version of the method; raised with every change of what a number means.
-pub const METHOD_VERSION: i32 = 5;
+pub const METHOD_VERSION: i32 = 6;
 
 /// Why an analysis stopped; what was published before stays.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,9 @@ pub enum AnalyzeError {
         /// Why.
         reason: String,
     },
+    /// Somebody asked for a stop; what was published before stays, the rest is as it was.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The lake has no events in the days asked for.
     #[error("no events between {from} and {to}: the lake has {have}")]
     NoEvents {
@@ -71,7 +79,7 @@ pub enum AnalyzeError {
 }
 
 /// Which days are looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AnalyzeOptions {
     /// First day whose roll-up is brought up to date; the window's first when `None`.
     pub from: Option<NaiveDate>,
@@ -81,6 +89,8 @@ pub struct AnalyzeOptions {
     pub window_days: u32,
     /// The present, for commits.
     pub now: DateTime<Utc>,
+    /// Looked at before every step, and inside the long ones.
+    pub stop: Stop,
 }
 
 /// What an analysis did and found.
@@ -96,6 +106,8 @@ pub struct Analysis {
     pub days_unchanged: usize,
     /// Whether the window was computed anew.
     pub window_computed: bool,
+    /// What was cut short by a bound of the method.
+    pub notes: Vec<String>,
 }
 
 /// Brings the derived tables up to date; `progress` hears what is being done.
@@ -105,11 +117,12 @@ pub struct Analysis {
 /// analysis of the newest lake afterwards restates what differs.
 ///
 /// # Errors
-/// When the lake has no events in the days asked for, cannot be read or not be written.
+/// When the lake has no events in the days asked for, cannot be read or not be written, or a stop was
+/// asked for.
 pub async fn analyze(
     lake: &mut LakeSession,
     options: &AnalyzeOptions,
-    progress: &mut (dyn FnMut(&str) + Send),
+    progress: &mut (dyn FnMut(&Doing) + Send),
 ) -> Result<Analysis, AnalyzeError> {
     let facts = lake.fact_rows_by_day().clone();
     let (from, to) = window(&facts, options)?;
@@ -122,23 +135,16 @@ pub async fn analyze(
         true => Arc::default(),
         false => Arc::new(Registry::read(lake).await?),
     };
-    for block in blocks(&changed) {
-        progress(&format!("outages of {}", days::name(block)));
-        let around = outages::days_around(block);
-        days::publish_activity(lake, &registry, around, options.now).await?;
-        lake.refresh_derived().await?;
-        outages::publish(lake, &registry, block, options.now).await?;
-        lake.refresh_derived().await?;
-        for day in block {
-            progress(&format!("{}", day.0));
-            days::publish(lake, &registry, *day, options.now).await?;
-        }
+    let mut steps = Steps::new(changed.len() + window::STEPS, &options.stop, progress);
+    let mut tables = DerivedTables::new(lake.location(), options.now);
+    let mut notes = Vec::new();
+    for part in parts(&changed) {
+        notes.extend(roll_up(lake, &registry, &mut tables, &part, &mut steps).await?);
     }
     if !changed.is_empty() {
         lake.refresh_derived().await?;
     }
-    progress(&format!("window {from} to {to}"));
-    let window_computed = window::publish(lake, from, to, options.now).await?;
+    let window_computed = window::publish(lake, (from, to), options.now, &mut steps).await?;
     if window_computed {
         lake.refresh_derived().await?;
     }
@@ -148,7 +154,26 @@ pub async fn analyze(
         days_computed: changed.len(),
         days_unchanged: wanted.len() - changed.len(),
         window_computed,
+        notes,
     })
+}
+
+/// Brings the tables of some days up to date; returns what was cut short.
+async fn roll_up(
+    lake: &mut LakeSession,
+    registry: &Arc<Registry>,
+    tables: &mut DerivedTables,
+    blocks: &[&[(NaiveDate, u64)]],
+    steps: &mut Steps<'_>,
+) -> Result<Vec<String>, AnalyzeError> {
+    let around = blocks.iter().map(|block| outages::days_around(block));
+    steps.say("activity around the days")?;
+    days::publish_activity(lake, registry, tables, around, steps).await?;
+    lake.refresh_tables(&[Table::ActivityHours]).await?;
+    let notes = outages::publish(lake, registry, tables, blocks, steps).await?;
+    lake.refresh_tables(&[Table::Outages]).await?;
+    days::publish(lake, registry, tables, &blocks.concat(), steps).await?;
+    Ok(notes)
 }
 
 fn window(
@@ -169,9 +194,57 @@ fn window(
     Ok((from, to))
 }
 
+/// Fact rows of days whose rows are kept until one commit makes them all visible: a day of few costs
+/// little more than reading it, and a day of many is alone.
+const ROWS_AT_ONCE: u64 = 250_000;
+
+/// Gathers blocks of days, as many as [`ROWS_AT_ONCE`] allows or one.
+fn parts(days: &[(NaiveDate, u64)]) -> Vec<Vec<&[(NaiveDate, u64)]>> {
+    let mut parts: Vec<Vec<&[(NaiveDate, u64)]>> = Vec::new();
+    let mut held = 0;
+    for block in blocks(days) {
+        let rows: u64 = block.iter().map(|(_, rows)| rows).sum();
+        held += rows;
+        match parts.last_mut() {
+            Some(part) if held <= ROWS_AT_ONCE => part.push(block),
+            _ => {
+                held = rows;
+                parts.push(vec![block]);
+            }
+        }
+    }
+    parts
+}
+
 /// Splits days into runs of at most a week, which bounds what a search for outages holds.
 fn blocks(days: &[(NaiveDate, u64)]) -> impl Iterator<Item = &[(NaiveDate, u64)]> {
     let follows =
         |one: &(NaiveDate, u64), next: &(NaiveDate, u64)| one.0.succ_opt() == Some(next.0);
     days.chunk_by(follows).flat_map(|run| run.chunks(7))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(rows: &[u64]) -> Vec<(NaiveDate, u64)> {
+        let first = NaiveDate::from_ymd_opt(2026, 9, 1).expect("a date");
+        first.iter_days().zip(rows.iter().copied()).collect()
+    }
+
+    #[test]
+    fn sparse_weeks_are_published_together_and_full_ones_alone() {
+        let sparse = days(&[1_000; 28]);
+        let lengths = |days: &[(NaiveDate, u64)]| -> Vec<Vec<usize>> {
+            let parts = parts(days);
+            let lengths = parts.iter().map(|part| part.iter().map(|run| run.len()));
+            lengths.map(Iterator::collect).collect()
+        };
+        assert_eq!(lengths(&sparse), [[7, 7, 7, 7]]);
+        let full = days(&[50_000; 21]);
+        assert_eq!(lengths(&full), [[7], [7], [7]]);
+        let mut gap = days(&[1_000; 10]);
+        gap.remove(4);
+        assert_eq!(lengths(&gap), [[4, 5]]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Outages of some days: what is counted for the search, and the table it fills.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -7,11 +8,15 @@ use h3o::CellIndex;
 use schemas::Table;
 use schemas::lake::cell_from_i64;
 use serde::Serialize;
-use statistics::outages::{self, Activity, FailingTerminals, Options, Outage, VersionLife};
+use statistics::outages::{
+    self, Activity, FailingTerminals, Options, Outage, OutageError, VersionLife,
+};
+use statistics::stop::Stop;
 
-use super::publish::{DerivedTable, rows_to_batches};
+use super::publish::{DerivedTables, rows_to_batches};
 use super::rollup::{self, Failing, Name, Names, OutageWindow, Registry};
-use super::{AnalyzeError, METHOD_VERSION, columns};
+use super::steps::Steps;
+use super::{AnalyzeError, METHOD_VERSION, columns, days};
 use crate::session::LakeSession;
 
 const ACTIVE: &str = "select cast(floor(date_part('epoch', hour_time) / 3600) as bigint) as hour, \
@@ -19,6 +24,7 @@ const ACTIVE: &str = "select cast(floor(date_part('epoch', hour_time) / 3600) as
     where event_date between date '{from}' and date '{to}'";
 const LIVES: &str = include_str!("../../sql/rollups/version_lives.sql");
 const SLOT_S: i64 = 300;
+const DAY_US: i64 = 86_400_000_000;
 /// Days looked at before and after, so that an ordinary level is known and no outage is cut.
 const DAYS_AROUND: u64 = 3;
 
@@ -32,51 +38,62 @@ pub(super) fn days_around(days: &[(NaiveDate, u64)]) -> (NaiveDate, NaiveDate) {
     )
 }
 
-/// Finds the outages that began in these days, and replaces the table's rows of them.
+/// Finds the outages that began in some blocks of days, and replaces the table's rows of them; returns
+/// what was cut short.
 pub(super) async fn publish(
     lake: &LakeSession,
     registry: &Arc<Registry>,
-    days: &[(NaiveDate, u64)],
-    now: DateTime<Utc>,
-) -> Result<(), AnalyzeError> {
-    let [(first, _), ..] = days else {
-        return Ok(());
-    };
-    let (from, to) = days_around(days);
-    let names = Arc::new(Names::default());
-    let failing = failing(lake, registry, (from, to), &names).await?;
-    let active = active(lake, from, to, &names).await?;
-    let lives = version_lives(lake, from, to, &names).await?;
-    let found = tokio::task::spawn_blocking(move || {
-        outages::find(&failing, &active, &lives, &Options::default())
-    })
-    .await
-    .expect("the search does not panic")
-    .map_err(|error| AnalyzeError::Method {
-        method: "the search for outages",
-        reason: error.to_string(),
-    })?;
-    let rows: Vec<OutageRow> = found
-        .iter()
-        .filter_map(|outage| OutageRow::of(outage, &names, days))
-        .collect();
-    let wanted: Vec<NaiveDate> = days.iter().map(|(day, _)| *day).collect();
-    let made_from = days.iter().map(|(_, rows)| *rows).sum::<u64>();
-    DerivedTable::open(lake.location(), Table::Outages)
-        .await?
-        .replace(
-            &wanted,
-            rows_to_batches(Table::Outages, rows.iter())?
-                .into_iter()
-                .map(Ok),
-            (
-                &format!("analyze/{first}"),
-                i64::try_from(made_from).unwrap_or(i64::MAX),
-            ),
-            now.timestamp_millis(),
-        )
+    tables: &mut DerivedTables,
+    blocks: &[&[(NaiveDate, u64)]],
+    steps: &mut Steps<'_>,
+) -> Result<Vec<String>, AnalyzeError> {
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    let options = Options::default();
+    for days in blocks {
+        steps.say(format!("outages of {}", days::name(days)))?;
+        let names = Arc::new(Names::default());
+        let found = search(lake, registry, days, &names, &options, steps.stop()).await?;
+        if found.len() >= options.max_outages {
+            notes.push(format!(
+                "outages of {}: the search ended with the {} largest",
+                days::name(days),
+                options.max_outages
+            ));
+        }
+        let of_days = found.iter();
+        rows.extend(of_days.filter_map(|outage| OutageRow::of(outage, &names, days)));
+    }
+    let batches = rows_to_batches(Table::Outages, rows.iter())?;
+    let batches = batches.into_iter().map(Ok);
+    tables
+        .replace(Table::Outages, &blocks.concat(), batches)
         .await?;
-    Ok(())
+    Ok(notes)
+}
+
+async fn search(
+    lake: &LakeSession,
+    registry: &Arc<Registry>,
+    days: &[(NaiveDate, u64)],
+    names: &Arc<Names>,
+    options: &Options,
+    stop: &Stop,
+) -> Result<Vec<Outage>, AnalyzeError> {
+    let (from, to) = days_around(days);
+    let failing = failing(lake, registry, (from, to), names).await?;
+    let active = active(lake, from, to, names).await?;
+    let lives = version_lives(lake, from, to, names).await?;
+    let (options, stop) = (*options, stop.clone());
+    tokio::task::spawn_blocking(move || outages::find(&failing, &active, &lives, &options, &stop))
+        .await
+        .expect("the search does not panic")
+        .map_err(|error| match error {
+            OutageError::Stopped(stopped) => stopped.into(),
+            error => AnalyzeError::Method {
+                method: "the search for outages",
+                reason: error.to_string(),
+            },
+        })
 }
 
 /// Reads the failing terminals of some days.
@@ -230,42 +247,75 @@ fn time_of(slot: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(slot.checked_mul(SLOT_S)?, 0)
 }
 
-/// Returns the known outages that touch a day.
-pub(super) async fn windows(
-    lake: &LakeSession,
-    day: NaiveDate,
-    names: &Names,
-) -> Result<Vec<OutageWindow>, AnalyzeError> {
-    let sql = format!(
-        "select host_id, carrier_plmn, app_version, cells_r4, \
-         date_part('epoch', from_time) * 1000000 as from_us, \
-         date_part('epoch', to_time) * 1000000 as to_us from lake.outages \
-         where from_time < date '{day}' + interval '1 day' and to_time > date '{day}'"
-    );
-    let answer = lake.collect(&sql).await?;
-    let mut windows = Vec::new();
-    for batch in &answer.batches {
-        let [hosts, carriers, versions, cells] =
-            ["host_id", "carrier_plmn", "app_version", "cells_r4"]
-                .map(|name| columns::texts(batch, name));
-        let (hosts, carriers, versions, cells) = (hosts?, carriers?, versions?, cells?);
-        let from = columns::optional_integers(batch, "from_us")?;
-        let to = columns::optional_integers(batch, "to_us")?;
-        for row in 0..batch.num_rows() {
-            let (Some(from_us), Some(to_us)) = (from[row], to[row]) else {
-                continue;
-            };
-            let number = |column| columns::text(column, row).map_or(0, |text| names.number(text));
-            let cells = columns::text(&cells, row).unwrap_or_default().split(';');
-            windows.push(OutageWindow {
-                from_us,
-                to_us,
-                host: number(&hosts),
-                plmn: number(&carriers),
-                app: number(&versions),
-                cells_r4: cells.filter_map(|cell| cell.parse().ok()).collect(),
-            });
+/// The outages that touch some days, as the table has them.
+pub(super) struct KnownOutages(Vec<KnownOutage>);
+
+struct KnownOutage {
+    from_us: i64,
+    to_us: i64,
+    host: Option<String>,
+    plmn: Option<String>,
+    app: Option<String>,
+    cells_r4: HashSet<CellIndex>,
+}
+
+impl KnownOutages {
+    /// Reads those that touch any time from the first to the last of the days.
+    pub(super) async fn read(
+        lake: &LakeSession,
+        days: &[(NaiveDate, u64)],
+    ) -> Result<Self, AnalyzeError> {
+        let [(first, _), ..] = days else {
+            return Ok(Self(Vec::new()));
+        };
+        let (last, _) = days[days.len() - 1];
+        let sql = format!(
+            "select host_id, carrier_plmn, app_version, cells_r4, \
+             date_part('epoch', from_time) * 1000000 as from_us, \
+             date_part('epoch', to_time) * 1000000 as to_us from lake.outages \
+             where from_time < date '{last}' + interval '1 day' and to_time > date '{first}'"
+        );
+        let mut known = Vec::new();
+        for batch in &lake.collect(&sql).await?.batches {
+            let [hosts, carriers, versions, cells] =
+                ["host_id", "carrier_plmn", "app_version", "cells_r4"]
+                    .map(|name| columns::texts(batch, name));
+            let (hosts, carriers, versions, cells) = (hosts?, carriers?, versions?, cells?);
+            let from = columns::optional_integers(batch, "from_us")?;
+            let to = columns::optional_integers(batch, "to_us")?;
+            for row in 0..batch.num_rows() {
+                let (Some(from_us), Some(to_us)) = (from[row], to[row]) else {
+                    continue;
+                };
+                let text = |column| columns::text(column, row).map(str::to_owned);
+                let cells = columns::text(&cells, row).unwrap_or_default().split(';');
+                known.push(KnownOutage {
+                    from_us,
+                    to_us,
+                    host: text(&hosts),
+                    plmn: text(&carriers),
+                    app: text(&versions),
+                    cells_r4: cells.filter_map(|cell| cell.parse().ok()).collect(),
+                });
+            }
         }
+        Ok(Self(known))
     }
-    Ok(windows)
+
+    /// Returns those that touch a day, under the numbers of `names`.
+    pub(super) fn of(&self, day: NaiveDate, names: &Names) -> Vec<OutageWindow> {
+        let from_us = rollup::midnight_us(day);
+        let to_us = from_us + DAY_US;
+        let touches = |outage: &&KnownOutage| outage.from_us < to_us && outage.to_us > from_us;
+        let number = |text: &Option<String>| text.as_ref().map_or(0, |text| names.number(text));
+        let windows = self.0.iter().filter(touches).map(|outage| OutageWindow {
+            from_us: outage.from_us,
+            to_us: outage.to_us,
+            host: number(&outage.host),
+            plmn: number(&outage.plmn),
+            app: number(&outage.app),
+            cells_r4: outage.cells_r4.clone(),
+        });
+        windows.collect()
+    }
 }

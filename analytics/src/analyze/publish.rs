@@ -1,9 +1,12 @@
 //! Writes derived tables: owns how a partition of one is replaced in a single commit.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use deltalake_core::kernel::{Remove, Transaction};
 use lake::{Commit, CommitKind, LakeTable};
 use rayon::prelude::*;
@@ -27,31 +30,33 @@ impl DerivedTable {
         Ok(self.0.position(app_id).await?)
     }
 
-    /// Replaces the rows of some days by these, a file a part and day, in one commit that also keeps `made_from`.
+    /// Replaces the rows of some days by these, a file a part and day, in one commit that also keeps
+    /// what they were `made_from`.
     ///
     /// A crash before the commit leaves the rows of before; files written for nothing are vacuum's.
     pub(super) async fn replace(
         &mut self,
         days: &[NaiveDate],
         parts: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
-        made_from: (&str, i64),
+        made_from: impl IntoIterator<Item = (String, i64)>,
         now_ms: i64,
-    ) -> Result<u64, AnalyzeError> {
-        let transaction = Transaction::new_with_last_update(made_from.0, made_from.1, Some(now_ms));
+    ) -> Result<(), AnalyzeError> {
+        // Another analysis may have replaced the same days since the table was opened.
+        self.0.refresh().await?;
+        let made_from = made_from.into_iter().map(|(app_id, version)| {
+            Transaction::new_with_last_update(&app_id, version, Some(now_ms))
+        });
         let mut commit = Commit {
             removes: self.removals(days, now_ms).await?,
-            transactions: vec![transaction],
+            transactions: made_from.collect(),
             ..Commit::default()
         };
-        let mut rows = 0;
         for part in parts {
-            let part = part?;
-            rows += part.num_rows() as u64;
-            let sorted = lake::sort(self.0.table, &part)?;
+            let sorted = lake::sort(self.0.table, &part?)?;
             commit.adds.extend(lake::write(&self.0, &sorted).await?);
         }
         self.0.commit(commit, CommitKind::Replace).await?;
-        Ok(rows)
+        Ok(())
     }
 
     async fn removals(&self, days: &[NaiveDate], now_ms: i64) -> Result<Vec<Remove>, AnalyzeError> {
@@ -67,6 +72,45 @@ impl DerivedTable {
             ..file.removal
         });
         Ok(removals.collect())
+    }
+}
+
+/// The derived tables of days, each opened once: opening one reads its log.
+#[derive(Debug)]
+pub(super) struct DerivedTables {
+    lake: Url,
+    now_ms: i64,
+    opened: BTreeMap<Table, DerivedTable>,
+}
+
+impl DerivedTables {
+    pub(super) fn new(lake: &Url, now: DateTime<Utc>) -> Self {
+        Self {
+            lake: lake.clone(),
+            now_ms: now.timestamp_millis(),
+            opened: BTreeMap::new(),
+        }
+    }
+
+    /// Replaces the rows of some days, which are made from so many fact rows each, in one commit.
+    pub(super) async fn replace(
+        &mut self,
+        table: Table,
+        days: &[(NaiveDate, u64)],
+        parts: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
+    ) -> Result<(), AnalyzeError> {
+        let opened = match self.opened.entry(table) {
+            Entry::Occupied(opened) => opened.into_mut(),
+            Entry::Vacant(new) => new.insert(DerivedTable::open(&self.lake, table).await?),
+        };
+        let made_from = days.iter().map(|(day, rows)| {
+            let rows = i64::try_from(*rows).unwrap_or(i64::MAX);
+            (format!("analyze/{day}"), rows)
+        });
+        let of_days: Vec<NaiveDate> = days.iter().map(|(day, _)| *day).collect();
+        opened
+            .replace(&of_days, parts, made_from, self.now_ms)
+            .await
     }
 }
 

@@ -21,6 +21,7 @@ use serde::{Serialize, Serializer};
 use url::Url;
 
 use super::publish::{DerivedTable, rows_to_batches};
+use super::steps::Steps;
 use super::{AnalyzeError, METHOD_VERSION};
 use crate::session::LakeSession;
 use places::Places;
@@ -52,15 +53,17 @@ const INPUTS: [Table; 6] = [
     Table::Merchants,
     Table::Interventions,
 ];
+/// The steps of a window.
+pub(super) const STEPS: usize = 5;
 /// Written last: it is the mark that the window is done.
 const LAST: Table = Table::Actions;
 
 /// Computes and publishes the window, unless nothing it reads has changed.
 pub(super) async fn publish(
     lake: &mut LakeSession,
-    from: NaiveDate,
-    to: NaiveDate,
+    (from, to): (NaiveDate, NaiveDate),
     now: DateTime<Utc>,
+    steps: &mut Steps<'_>,
 ) -> Result<bool, AnalyzeError> {
     let app_id = format!("analyze/{METHOD_VERSION}/{from}/{to}");
     let made_from = inputs(lake);
@@ -68,11 +71,13 @@ pub(super) async fn publish(
     if done.made_from(&app_id).await? == Some(made_from) {
         return Ok(false);
     }
+    steps.next(format!("signal of {from} to {to}"))?;
     // Before the places, which need the memory that this gives back.
     let heard = signal::Heard::read(lake, from, to).await?;
     let signal = tokio::task::spawn_blocking(move || heard.compare())
         .await
         .expect("the statistics do not panic")?;
+    steps.next("places of the window")?;
     let counted = places::read(lake, from, to).await?;
     let origin = Origin(Arc::new(Run {
         method_version: METHOD_VERSION,
@@ -81,11 +86,15 @@ pub(super) async fn publish(
         window_to: to.to_string(),
     }));
     let known = zones::known(lake, to).await?;
+    steps.next("terminals, models and zones of the window")?;
     let of_window = origin.clone();
+    let stop = steps.stop().clone();
     let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
         let places = Places::of(&counted);
         let weak_places = zones::weak_places(&places)?;
+        stop.check()?;
         let terminals = devices::terminals(&places, &weak_places, &signal, &of_window)?;
+        stop.check()?;
         let flagged = &terminals.flagged;
         let (models, zones) = rayon::join(
             || devices::models(&places, flagged, &weak_places, &signal, &of_window),
@@ -113,10 +122,12 @@ pub(super) async fn publish(
     publication.replace(Table::Cells, &zones.cells).await?;
     drop((models, zones));
     lake.refresh_derived().await?;
+    steps.next("effects of interventions")?;
     let effects = effects::find(lake, &origin, from, to).await?;
     publication
         .replace(Table::InterventionEffects, &effects)
         .await?;
+    steps.next("actions")?;
     let actions = actions::find(lake, &origin, from, to).await?;
     publication.replace(LAST, &actions).await?;
     Ok(true)
@@ -145,7 +156,7 @@ impl Publication {
             .replace(
                 &[self.to],
                 files.into_iter().map(Ok),
-                (&self.made_from.0, self.made_from.1),
+                [self.made_from.clone()],
                 self.now.timestamp_millis(),
             )
             .await?;

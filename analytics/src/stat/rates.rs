@@ -20,7 +20,7 @@ pub const COLUMNS: &[Column] = &[
     ),
     column(
         "low",
-        "lower end of the 95 % interval, the prior taken as known; empty without attempts",
+        "lower end of the 95 % interval, the prior known if it has spread; empty without attempts",
     ),
     column("high", "upper end of it"),
     column(
@@ -100,5 +100,18 @@ fn results<Id: Display>(
         .number("low", rows.iter().map(|row| row.low))
         .number("high", rows.iter().map(|row| row.high))
         .number("weight", rows.iter().map(|row| row.weight));
-    Ok(results.finish(COLUMNS, Vec::new()))
+    Ok(results.finish(COLUMNS, without_spread(&rows).into_iter().collect()))
+}
+
+/// Says of how many rows the prior has no variance, and what their intervals are.
+fn without_spread<Id>(rows: &[RateRow<Id>]) -> Option<String> {
+    let with_rate = || rows.iter().filter(|row| row.rate.is_some());
+    let without = with_rate().filter(|row| row.weight == Some(0.0)).count();
+    (without > 0).then(|| {
+        format!(
+            "the counts show no spread between rates around {without} of {}: eb_rate is the pooled rate there, and \
+             low and high allow for a spread that so few attempts would not show",
+            with_rate().count()
+        )
+    })
 }

@@ -17,5 +17,6 @@ pub mod rng;
 pub mod scan;
 pub mod signal;
 pub mod special;
+pub mod stop;
 pub mod terminals;
 pub mod zones;

@@ -28,6 +28,8 @@ mod window;
 
 use h3o::{CellIndex, Resolution};
 
+use crate::stop::{Stop, Stopped};
+
 /// Slots in an hour.
 const SLOTS_PER_HOUR: i64 = 12;
 /// Longest time that is searched at once, hours.
@@ -108,7 +110,7 @@ pub struct Options {
     pub min_entity_share: f64,
     /// Smallest share of attempts that fail in the cells of an outage.
     pub min_place_share: f64,
-    /// Most incidents looked for.
+    /// Most incidents looked for: each costs one pass over everything that is left.
     pub max_outages: usize,
 }
 
@@ -242,6 +244,9 @@ pub enum OutageError {
     /// More rows than are numbered.
     #[error("more than 2^31 rows")]
     TooMuch,
+    /// Somebody asked for a stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Finds the outages, sorted by their first slot.
@@ -249,12 +254,14 @@ pub enum OutageError {
 /// Neither the order of the rows nor the number of threads changes the result; equal rows are added.
 ///
 /// # Errors
-/// When a cell is not of resolution 4, the times span more than 400 days, or `alpha` is impossible.
+/// When a cell is not of resolution 4, the times span more than 400 days, `alpha` is impossible, or a
+/// stop was asked for.
 pub fn find(
     failing: &[FailingTerminals],
     activity: &[Activity],
     lives: &[VersionLife],
     options: &Options,
+    stop: &Stop,
 ) -> Result<Vec<Outage>, OutageError> {
     if !(options.alpha > 0.0 && options.alpha < 1.0) {
         return Err(OutageError::Alpha(options.alpha));
@@ -262,5 +269,5 @@ pub fn find(
     let Some(data) = rows::Data::of(failing, activity)? else {
         return Ok(Vec::new());
     };
-    Ok(search::Search::new(data, lives, options).run())
+    Ok(search::Search::new(data, lives, options).run(stop)?)
 }

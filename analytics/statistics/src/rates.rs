@@ -2,8 +2,9 @@
 //!
 //! For ranking and drawing, not for testing: the tests use raw counts. Three priors: the moments
 //! of Marshall (1991) over all rows, the same over each cell and its neighbours, and a beta prior
-//! fitted by likelihood. Intervals treat the prior as known. An interval without width says that
-//! the prior has no spread, not that the rate is certain.
+//! fitted by likelihood. Intervals treat the prior as known, unless its variance is estimated as 0:
+//! small counts cannot tell no spread from some, so every estimate is the pooled rate and the interval
+//! allows for a variance of one standard error of that estimate ([`Pooled`]).
 
 mod beta_binomial;
 mod marshall;
@@ -103,6 +104,48 @@ pub enum RatesError {
     /// A covering probability that is none.
     #[error("level {0} is not between 0 and 1")]
     Level(f64),
+}
+
+/// All rows with attempts, taken together.
+#[derive(Debug, Clone, Copy)]
+struct Pooled {
+    rows: f64,
+    attempts: f64,
+}
+
+impl Pooled {
+    fn of<'a, Id: 'a>(rows: impl Iterator<Item = &'a Counts<Id>>) -> Self {
+        let zero = Self {
+            rows: 0.0,
+            attempts: 0.0,
+        };
+        rows.filter(|row| row.attempts > 0)
+            .fold(zero, |all, row| Self {
+                rows: all.rows + 1.0,
+                attempts: all.attempts + row.attempts as f64,
+            })
+    }
+
+    /// Returns how many attempts say as much of the rate of a row as the row and the others do, where
+    /// the variance between rates is estimated as 0.
+    ///
+    /// That estimate has the standard error `sqrt(2 / (k - 1)) v / (N / k)` for k alike rows of N
+    /// attempts, v the variance of one attempt: their heterogeneity is chi-square with k - 1 degrees
+    /// of freedom, which has twice as much variance. A prior of this variance gives the row the weight
+    /// `w = 1 / (1 + v / (n A))`, and its estimate the variance `w v / n + (1 - w)² v / N`: a share
+    /// of its own noise, and the uncertainty of the pooled rate.
+    fn worth(self, attempts: u64) -> f64 {
+        let (n, own) = (attempts as f64, self.attempts / self.rows);
+        let weight = match self.rows > 1.0 {
+            true => {
+                let spread = (2.0 / (self.rows - 1.0)).sqrt() * n / own;
+                spread / (1.0 + spread)
+            }
+            // Nothing is known of the variance between rates.
+            false => 1.0,
+        };
+        1.0 / (weight / n + (1.0 - weight).powi(2) / self.attempts)
+    }
 }
 
 /// What a prior makes of one row: estimate, weight and the ends of its interval.

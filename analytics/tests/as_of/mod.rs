@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use analytics::analyze::{Analysis, AnalyzeOptions, analyze};
+use analytics::analyze::{Analysis, AnalyzeOptions, Stop, analyze};
 use analytics::{AsOf, LakeSession, SessionOptions};
 use chrono::{DateTime, Utc};
 use schemas::Table;
@@ -41,6 +41,7 @@ async fn run(lake: &FixtureLake, as_of: AsOf) -> (Analysis, String) {
         to: Some("2026-11-23".parse().expect("a day")),
         window_days: 7,
         now: DateTime::UNIX_EPOCH,
+        stop: Stop::default(),
     };
     let analysis = analyze(&mut session, &options, &mut |_| {})
         .await

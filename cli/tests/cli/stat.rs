@@ -230,8 +230,11 @@ fn rates_agree_with_the_formulas() {
                 ("low", &format!("{ends}_low")),
                 ("high", &format!("{ends}_high")),
             ] {
-                assert_close(&what, number(got, column), number(row, other), tolerance);
-                compared += 1;
+                // The others take a prior without variance for certain, and its interval for none.
+                if column != "low" && column != "high" || number(row, "weight") != Some(0.0) {
+                    assert_close(&what, number(got, column), number(row, other), tolerance);
+                    compared += 1;
+                }
             }
         }
     }

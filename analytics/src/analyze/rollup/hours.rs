@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 pub(super) const DAY_S: u32 = 86_400;
 
 /// Returns the begin of a UTC day, in µs since the epoch.
-pub(super) fn midnight_us(day: NaiveDate) -> i64 {
+pub(in crate::analyze) fn midnight_us(day: NaiveDate) -> i64 {
     day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
 }
 

@@ -37,6 +37,7 @@ use crate::session::LakeSession;
 use activity::Activity;
 pub(super) use failing::Failing;
 use fold::{Fold, Shared};
+pub(super) use hours::midnight_us;
 pub(super) use names::{Name, Names};
 use output::Origin;
 pub(super) use output::TerminalDays;
@@ -51,7 +52,7 @@ pub(super) async fn activity(
     source_rows: u64,
 ) -> Result<RecordBatch, AnalyzeError> {
     let names = Arc::new(Names::default());
-    let midnight_us = hours::midnight_us(day);
+    let midnight_us = midnight_us(day);
     let store = lake.store()?;
     let mut tasks = JoinSet::new();
     for parts in facts::deal(lake, day, lake.tasks()).await? {

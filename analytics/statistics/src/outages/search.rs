@@ -13,6 +13,7 @@ use super::verify::{
 };
 use super::window::{self, Expected, Law, Least, Window};
 use super::{Kind, Options, Outage, SLOTS_PER_HOUR, VersionLife};
+use crate::stop::{Stop, Stopped};
 
 /// Windows of one entity that are looked at before it is given up.
 const TRIES: usize = 12;
@@ -70,15 +71,16 @@ impl<'a> Search<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Vec<Outage> {
+    pub(super) fn run(mut self, stop: &Stop) -> Result<Vec<Outage>, Stopped> {
         for number in 0..self.options.max_outages {
+            stop.check()?;
             let Some(best) = self.round().best() else {
                 break;
             };
             self.data.remove(&best, number as u32);
             self.found.push(best);
         }
-        join::joined(&self.data, &self.found)
+        Ok(join::joined(&self.data, &self.found))
     }
 
     fn round(&self) -> Round<'_> {

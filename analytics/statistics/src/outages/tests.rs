@@ -14,6 +14,7 @@ fn search(fleet: &Fleet) -> Vec<Outage> {
         &fleet.activity,
         &fleet.lives,
         &Options::default(),
+        &Stop::default(),
     )
     .unwrap()
 }
@@ -275,7 +276,13 @@ fn neither_order_nor_repetition_changes_the_result() {
     }
     let activity: Vec<_> = fleet.activity.iter().rev().copied().collect();
     assert_eq!(
-        find(&failing, &activity, &[], &Options::default()),
+        find(
+            &failing,
+            &activity,
+            &[],
+            &Options::default(),
+            &Stop::default()
+        ),
         Ok(found)
     );
 }
@@ -283,7 +290,10 @@ fn neither_order_nor_repetition_changes_the_result() {
 #[test]
 fn impossible_input_is_refused_and_nothing_shows_nothing() {
     let options = Options::default();
-    assert_eq!(find(&[], &[], &[], &options), Ok(Vec::new()));
+    assert_eq!(
+        find(&[], &[], &[], &options, &Stop::default()),
+        Ok(Vec::new())
+    );
     let row = FailingTerminals {
         slot: START,
         terminal: 1,
@@ -293,10 +303,13 @@ fn impossible_input_is_refused_and_nothing_shows_nothing() {
         app_version: None,
         failures: 1,
     };
-    assert_eq!(find(&[row], &[], &[], &options), Ok(Vec::new()));
+    assert_eq!(
+        find(&[row], &[], &[], &options, &Stop::default()),
+        Ok(Vec::new())
+    );
     let old = FailingTerminals { slot: 0, ..row };
     assert!(matches!(
-        find(&[row, old], &[], &[], &options),
+        find(&[row, old], &[], &[], &options, &Stop::default()),
         Err(OutageError::Span { .. })
     ));
     let cell = LatLng::new(38.7, -9.1).unwrap().to_cell(Resolution::Five);
@@ -305,14 +318,32 @@ fn impossible_input_is_refused_and_nothing_shows_nothing() {
         ..row
     };
     assert!(matches!(
-        find(&[fine], &[], &[], &options),
+        find(&[fine], &[], &[], &options, &Stop::default()),
         Err(OutageError::CellResolution { .. })
     ));
     let never = Options {
         alpha: 0.0,
         ..options
     };
-    assert_eq!(find(&[row], &[], &[], &never), Err(OutageError::Alpha(0.0)));
+    assert_eq!(
+        find(&[row], &[], &[], &never, &Stop::default()),
+        Err(OutageError::Alpha(0.0))
+    );
+}
+
+#[test]
+fn a_search_ends_when_it_is_told_to() {
+    let fleet = Fleet::new(950, 2000, 7, &[carrier_outage()]);
+    let stop = Stop::default();
+    stop.request();
+    let found = find(
+        &fleet.failing,
+        &fleet.activity,
+        &[],
+        &Options::default(),
+        &stop,
+    );
+    assert_eq!(found, Err(OutageError::Stopped(Stopped)));
 }
 
 #[test]
@@ -357,7 +388,7 @@ fn a_million_rows_take_seconds() {
         }));
     }
     let start = std::time::Instant::now();
-    let found = find(&failing, &[], &[], &Options::default()).unwrap();
+    let found = find(&failing, &[], &[], &Options::default(), &Stop::default()).unwrap();
     let taken = start.elapsed();
     eprintln!("{} rows in {taken:?}", failing.len());
     let kinds: Vec<Kind> = found.iter().map(|outage| outage.kind).collect();

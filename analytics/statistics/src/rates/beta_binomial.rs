@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use rayon::prelude::*;
 
-use super::{Counts, Options, RateRow, RatesError, Shrunk, check_level, estimate, merged};
+use super::{Counts, Options, Pooled, RateRow, RatesError, Shrunk, check_level, estimate, merged};
 use crate::special::{beta_quantile, digamma, ln_beta, trigamma};
 
 /// Sums over rows are made of chunks of this size, whatever the number of threads.
@@ -27,7 +27,8 @@ pub struct BetaPrior {
 
 /// Estimates rates with a beta prior for all rows, fitted by [`beta_prior`].
 ///
-/// The interval is that of the posterior beta distribution. Rows of one id are added; the result is
+/// The interval is that of the posterior beta distribution; where the prior has no variance, the module
+/// says which takes its place. Rows of one id are added; the result is
 /// sorted by id. With fewer than two rows with attempts there is no prior.
 ///
 /// # Errors
@@ -39,8 +40,9 @@ pub fn beta_binomial<Id: Ord + Clone + Display + Send + Sync>(
     check_level(options)?;
     let rows = merged(rows)?;
     let prior = fit(&rows);
+    let pooled = Pooled::of(rows.iter());
     Ok(estimate(&rows, |_, row| {
-        Some(prior?.shrink(row, options.level))
+        Some(prior?.shrink(row, pooled, options.level))
     }))
 }
 
@@ -69,10 +71,11 @@ fn fit<Id: Sync>(rows: &[Counts<Id>]) -> Option<BetaPrior> {
 }
 
 impl BetaPrior {
-    fn shrink<Id>(self, row: &Counts<Id>, level: f64) -> Shrunk {
+    fn shrink<Id>(self, row: &Counts<Id>, pooled: Pooled, level: f64) -> Shrunk {
         let (failures, attempts) = (row.failures as f64, row.attempts as f64);
         let Some(strength) = self.strength else {
-            let ends = (row.attempts > 0).then_some((self.mean, self.mean));
+            let ends = (row.attempts > 0)
+                .then(|| without_spread(self.mean, pooled.worth(row.attempts), level));
             return Shrunk {
                 eb_rate: self.mean,
                 weight: 0.0,
@@ -90,6 +93,19 @@ impl BetaPrior {
             weight: attempts / (attempts + strength),
             ends,
         }
+    }
+}
+
+/// The interval of a mean that so many attempts tell; at 0 and 1 the exact end of a binomial count.
+fn without_spread(mean: f64, worth: f64, level: f64) -> (f64, f64) {
+    let left = (0.5 * (1.0 - level)).powf(1.0 / worth);
+    let end = |p| beta_quantile(p, mean * worth, (1.0 - mean) * worth);
+    if mean <= 0.0 {
+        (0.0, 1.0 - left)
+    } else if mean >= 1.0 {
+        (left, 1.0)
+    } else {
+        (end(0.5 * (1.0 - level)), end(0.5 * (1.0 + level)))
     }
 }
 

@@ -4,14 +4,15 @@ use std::fmt::Display;
 
 use h3o::CellIndex;
 
-use super::{Counts, Options, RateRow, RatesError, Shrunk, check_level, estimate, merged};
+use super::{Counts, Options, Pooled, RateRow, RatesError, Shrunk, check_level, estimate, merged};
 use crate::cells::CellSet;
 use crate::special::gamma_quantile;
 
 /// Estimates rates with one prior for all rows, by the moments of Marshall (1991).
 ///
 /// The variance of the prior is kept from falling below 0. The interval is that of the gamma
-/// distribution with the mean `m + w (r - m)` and the variance `w m / n` of the estimate, cut at 1.
+/// distribution with the mean `m + w (r - m)` and the variance `w m / n` of the estimate, cut at 1;
+/// where the prior has no variance, the module says which takes its place.
 /// Rows of one id are added; the result is sorted by id. With fewer than two rows with attempts
 /// there is no prior.
 ///
@@ -83,6 +84,7 @@ fn check_resolutions(sorted: &[Counts<CellIndex>]) -> Result<(), RatesError> {
 struct Prior {
     mean: f64,
     variance: f64,
+    pooled: Pooled,
 }
 
 impl Prior {
@@ -92,6 +94,7 @@ impl Prior {
         fewest: u64,
     ) -> Option<Self> {
         let present = rows.filter(|row| row.attempts > 0);
+        let pooled = Pooled::of(present.clone());
         let (mut count, mut attempts, mut failures) = (0_u64, 0_u64, 0_u64);
         for row in present.clone() {
             count += 1;
@@ -107,7 +110,11 @@ impl Prior {
             .map(|row| row.attempts as f64 * (row.rate() - mean) * (row.rate() - mean))
             .sum();
         let variance = (squares / total - mean / (total / count as f64)).max(0.0);
-        Some(Self { mean, variance })
+        Some(Self {
+            mean,
+            variance,
+            pooled,
+        })
     }
 
     fn shrink<Id>(self, row: &Counts<Id>, level: f64) -> Shrunk {
@@ -118,18 +125,35 @@ impl Prior {
                 ends: None,
             };
         }
+        if self.variance <= 0.0 {
+            return Shrunk {
+                eb_rate: self.mean,
+                weight: 0.0,
+                ends: Some(self.without_spread(row.attempts, level)),
+            };
+        }
         let noise = self.mean / row.attempts as f64;
-        let weight = if self.variance > 0.0 {
-            self.variance / (self.variance + noise)
-        } else {
-            0.0
-        };
+        let weight = self.variance / (self.variance + noise);
         let eb_rate = self.mean + weight * (row.rate() - self.mean);
         let ends = gamma_interval(eb_rate, weight * noise, level);
         Shrunk {
             eb_rate,
             weight,
             ends: Some(ends),
+        }
+    }
+}
+
+impl Prior {
+    fn without_spread(self, attempts: u64, level: f64) -> (f64, f64) {
+        let worth = self.pooled.worth(attempts);
+        match self.mean > 0.0 {
+            true => gamma_interval(self.mean, self.mean / worth, level),
+            // Without a failure only the upper end is uncertain: the exact one of a Poisson count of 0.
+            false => (
+                0.0,
+                (gamma_quantile(0.5 * (1.0 + level), 1.0) / worth).min(1.0),
+            ),
         }
     }
 }

@@ -60,6 +60,51 @@ fn rates_without_spread_all_become_the_mean() {
 }
 
 #[test]
+fn rates_without_spread_have_intervals_between_the_pooled_and_their_own() {
+    let counts = rows(&[(10, 100), (10, 100), (11, 100), (9, 100)]);
+    let none = rows(&[(0, 100), (0, 100), (0, 100)]);
+    let options = Options::default();
+    let sd = |attempts: f64| (0.1 * 0.9 / attempts).sqrt();
+    for method in [marshall::<u64>, beta_binomial::<u64>] {
+        for row in method(&counts, &options).expect("valid") {
+            let half = (row.high.expect("an end") - row.low.expect("an end")) / 2.0;
+            assert!(half > 1.96 * sd(400.0) && half < 2.1 * sd(100.0), "{half}");
+        }
+        for row in method(&none, &options).expect("valid") {
+            assert_eq!(row.low, Some(0.0));
+            let high = row.high.expect("an end");
+            // Three over the attempts, from all 300 to its own 100.
+            assert!((0.01..0.04).contains(&high), "{high}");
+        }
+    }
+}
+
+#[test]
+fn intervals_hold_the_truth_where_little_spread_cannot_be_told_from_none() {
+    // 40 rows of 50 attempts, true rates 0.09 to 0.11: most samples show no spread at all.
+    let mut stream = Stream::new(29, 0);
+    let (mut held, mut all, mut without) = (0, 0, 0);
+    for _ in 0..200 {
+        let truths: Vec<f64> = (0..40)
+            .map(|at| 0.09 + 0.02 * f64::from(at) / 39.0)
+            .collect();
+        let drawn = truths.iter().map(|rate| (stream.binomial(50, *rate), 50));
+        let counts: Vec<(u64, u64)> = drawn.collect();
+        let results = beta_binomial(&rows(&counts), &Options::default()).expect("valid");
+        if results[0].weight != Some(0.0) {
+            continue;
+        }
+        without += 1;
+        for (row, truth) in results.iter().zip(&truths) {
+            all += 1;
+            held += usize::from(row.low <= Some(*truth) && Some(*truth) <= row.high);
+        }
+    }
+    assert!(without > 40, "{without} samples without spread");
+    assert!(held as f64 >= 0.95 * f64::from(all), "{held} of {all}");
+}
+
+#[test]
 fn edges_are_undefined_or_exact() {
     let options = Options::default();
     let methods = [marshall::<u64>, beta_binomial::<u64>];

@@ -29,6 +29,9 @@ pub(super) struct Expected {
 const OWN_SHARE: f64 = 0.1;
 /// So is one that would move further than this (logits).
 const FAR: f64 = 0.1;
+/// And every effect where the base itself moved further than this (logits): a terminal that is much of
+/// a small fleet would else be among its own peers.
+const BASE_FAR: f64 = 0.01;
 /// Passes of one round: what they leave to do, the next round does with better weights.
 const SWEEPS: usize = 30;
 /// Newton steps of such a fit, none longer than one logit.
@@ -207,8 +210,9 @@ impl Peers {
     fn expect_one(&self, range: Range<usize>, leave_out: &LeaveOut<'_>) -> Option<Expected> {
         let (mut attempts, mut rates, mut variances) = (0.0, 0.0, 0.0);
         let mut logit_variance = 0.0;
+        let base_moved = leave_out.base_without(&range);
         for row in range.clone() {
-            let (odds, variance) = leave_out.odds(row, range.clone());
+            let (odds, variance) = leave_out.odds(row, range.clone(), base_moved);
             let (mean, spread) = moments(odds, variance);
             let count = as_f64(self.attempts[row]);
             attempts += count;
@@ -232,6 +236,8 @@ struct LeaveOut<'p> {
     weights: Vec<f64>,
     /// Information of all rows in each level.
     information: Vec<Vec<f64>>,
+    /// Information of all rows.
+    base_information: f64,
     base_variance: f64,
 }
 
@@ -252,11 +258,13 @@ impl<'p> LeaveOut<'p> {
                 })
                 .collect()
         };
-        let information = peers.factors.iter().map(of_factor).collect();
+        let information: Vec<Vec<f64>> = peers.factors.iter().map(of_factor).collect();
         Self {
             peers,
             fitted,
             weights,
+            // Every row has one cell.
+            base_information: information[0].iter().sum(),
             information,
             base_variance: fitted.base_error.powi(2),
         }
@@ -272,10 +280,10 @@ impl<'p> LeaveOut<'p> {
 
     /// Odds of the rate of a row's peers, and the variance of their logarithm, without the terminal's
     /// rows.
-    fn odds(&self, row: usize, own: Range<usize>) -> (f64, f64) {
-        let (mut moved, mut variance) = (0.0, self.base_variance);
+    fn odds(&self, row: usize, own: Range<usize>, base_moved: f64) -> (f64, f64) {
+        let (mut moved, mut variance) = (base_moved, self.base_variance);
         for factor in 0..self.peers.factors.len() {
-            let (step, more) = self.without(factor, row, own.clone());
+            let (step, more) = self.without(factor, row, own.clone(), base_moved);
             moved += step;
             variance += more;
         }
@@ -283,8 +291,29 @@ impl<'p> LeaveOut<'p> {
         (rate / (1.0 - rate) * moved.exp(), variance)
     }
 
+    /// How far the base moves without the terminal's rows.
+    fn base_without(&self, own: &Range<usize>) -> f64 {
+        let (mut score, mut weight) = (0.0, 0.0);
+        for row in own.clone() {
+            let (slope, information) = self.slope(row, 1.0);
+            score += slope;
+            weight += information;
+        }
+        let left = self.base_information - weight;
+        // Who has no peers is judged by the prior alone.
+        if left <= 1e-9 * self.base_information {
+            return 0.0;
+        }
+        let step = -score / left;
+        if weight <= OWN_SHARE * self.base_information && step.abs() <= FAR {
+            return step;
+        }
+        let others = || (0..self.weights.len()).filter(move |row| !own.contains(row));
+        self.solve(others, 0.0, 0.0, 0.0).0
+    }
+
     /// How far the effect of a row's level moves without the terminal's rows, and its variance then.
-    fn without(&self, factor: usize, row: usize, own: Range<usize>) -> (f64, f64) {
+    fn without(&self, factor: usize, row: usize, own: Range<usize>, base_moved: f64) -> (f64, f64) {
         let level = self.peers.factors[factor].of_row[row];
         let penalty = self.fitted.factors[factor].variance.recip();
         let (mut score, mut weight) = (0.0, 0.0);
@@ -299,24 +328,33 @@ impl<'p> LeaveOut<'p> {
         let all = self.information[factor][level as usize] + penalty;
         let left = (all - weight).max(penalty);
         let step = -score / left;
-        if weight <= OWN_SHARE * all && step.abs() <= FAR {
+        if weight <= OWN_SHARE * all && step.abs() <= FAR && base_moved.abs() <= BASE_FAR {
             return (step, left.recip());
         }
-        self.fit_again(factor, level, own, penalty)
+        let effect = self.fitted.factors[factor].effects[level as usize];
+        let rows = self.peers.factors[factor].grouped.rows(level as usize);
+        let rows = || rows.iter().map(|row| *row as usize);
+        let others = || rows().filter(|row| !own.contains(row));
+        self.solve(others, base_moved, effect, penalty)
     }
 
-    fn fit_again(&self, factor: usize, level: u32, own: Range<usize>, penalty: f64) -> (f64, f64) {
-        let effect = self.fitted.factors[factor].effects[level as usize];
+    /// How far an effect moves when it is fitted to these rows again, whose odds the base has moved, and
+    /// its variance then.
+    fn solve<R: Iterator<Item = usize>>(
+        &self,
+        rows: impl Fn() -> R,
+        base_moved: f64,
+        effect: f64,
+        penalty: f64,
+    ) -> (f64, f64) {
         let (mut moved, mut left) = (0.0, penalty);
         for _ in 0..STEPS {
             let (mut score, mut information) = (-penalty * (effect + moved), penalty);
-            let times = moved.exp();
-            for &row in self.peers.factors[factor].grouped.rows(level as usize) {
-                if !own.contains(&(row as usize)) {
-                    let slope = self.slope(row as usize, times);
-                    score += slope.0;
-                    information += slope.1;
-                }
+            let times = (base_moved + moved).exp();
+            for row in rows() {
+                let slope = self.slope(row, times);
+                score += slope.0;
+                information += slope.1;
             }
             let step = (score / information).clamp(-1.0, 1.0);
             moved += step;

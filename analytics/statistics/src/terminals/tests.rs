@@ -184,6 +184,29 @@ fn calm() -> Fleet {
 }
 
 #[test]
+fn a_terminal_is_not_among_its_own_peers() {
+    let names: Vec<String> = (0..10).map(|number| format!("t{number}")).collect();
+    let row = |(number, terminal)| TerminalCounts {
+        terminal,
+        model: "A",
+        cell: "harbour",
+        signal: 0,
+        attempts: 100,
+        failures: if number == 0 { 50 } else { 5 },
+    };
+    let rows: Vec<TerminalCounts<'_>> = names
+        .iter()
+        .map(String::as_str)
+        .enumerate()
+        .map(row)
+        .collect();
+    let report = judge_terminals(&rows, &TerminalsOptions::default()).unwrap();
+    let expected = report.rows[0].expected_rate.unwrap();
+    // 5 of 100, a little more for what is not known of nine terminals; 9.5 of 100 with itself.
+    assert!((0.045..0.07).contains(&expected), "{expected}");
+}
+
+#[test]
 fn tail_is_the_sum_of_the_probabilities() {
     for (attempts, rate, rho) in [
         (40, 0.1, 0.02),

@@ -38,7 +38,7 @@ macro_rules! mapping {
     };
 }
 
-static BUILTIN: [BuiltinMapping; 6] = [
+static BUILTIN: [BuiltinMapping; 7] = [
     mapping!("trai-mycall", "mycall-sample.csv.zst"),
     mapping!(
         "cn-bandwidth",
@@ -62,6 +62,7 @@ static BUILTIN: [BuiltinMapping; 6] = [
     mapping!("tehran-fieldtest", "cellular_data.csv.zst"),
     mapping!("us-drive"),
     mapping!("dortmund-lte"),
+    mapping!("cork-5g"),
 ];
 
 /// Returns the mappings shipped with the program; those with a sample first.
