@@ -24,8 +24,8 @@
 -- column readings [count]: signal readings that can be judged
 -- column weak_readings [count]: those too faint or too drowned for their RAT
 -- column weak_share [share]: weak_readings / readings
--- column strength_p10_dbm [dBm]: strength nine in ten readings exceed (approximate)
--- column strength_p50_dbm [dBm]: median strength: RSSI (gsm), RSCP (umts), RSRP (the others) (approximate)
+-- column strength_p10_dbm [dBm]: strength nine in ten readings exceed
+-- column strength_p50_dbm [dBm]: median strength: RSSI (gsm), RSCP (umts), RSRP (the others)
 with events as (
     select
         carrier_plmn,
@@ -87,7 +87,10 @@ percentiles as (
         heard_plmn,
         heard_rat,
         min(strength_dbm) filter (where 10 * up_to >= of_readings) as strength_p10_dbm,
-        min(strength_dbm) filter (where 2 * up_to >= of_readings) as strength_p50_dbm
+        (
+            min(strength_dbm) filter (where 2 * up_to >= of_readings)
+            + min(strength_dbm) filter (where 2 * up_to > of_readings)
+        ) / 2.0 as strength_p50_dbm
     from (
         select
             *,

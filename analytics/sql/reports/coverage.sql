@@ -27,7 +27,7 @@
 -- column readings [count]: signal readings that can be judged
 -- column weak_readings [count]: those too faint or too drowned for their RAT
 -- column weak_share [share]: weak_readings / readings
--- column rsrp_p50_dbm [dBm]: median RSRP of lte, nr, nbiot and ltem readings (approximate)
+-- column rsrp_p50_dbm [dBm]: median RSRP of lte, nr, nbiot and ltem readings
 with events as (
     select
         cell_r8,
@@ -84,7 +84,9 @@ strengths as (
 ),
 
 medians as (
-    select heard_in, min(rsrp_dbm) as rsrp_p50_dbm
+    select
+        heard_in,
+        (min(rsrp_dbm) + min(rsrp_dbm) filter (where 2 * up_to > of_readings)) / 2.0 as rsrp_p50_dbm
     from (
         select
             *,

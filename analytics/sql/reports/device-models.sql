@@ -30,7 +30,7 @@
 -- column readings [count]: signal readings that can be judged
 -- column weak_readings [count]: those too faint or too drowned for their RAT
 -- column weak_share [share]: weak_readings / readings
--- column rsrp_p50_dbm [dBm]: median RSRP of lte, nr, nbiot and ltem readings (approximate)
+-- column rsrp_p50_dbm [dBm]: median RSRP of lte, nr, nbiot and ltem readings
 with events as (
     select cell_r8, model, firmware, terminal_id, attempts, 0 as failures
     from heartbeats
@@ -108,7 +108,10 @@ readings_per_model as (
         firmware,
         sum(readings) as readings,
         sum(weak_readings) as weak_readings,
-        min(rsrp_dbm) filter (where 2 * up_to >= of_readings) as rsrp_p50_dbm
+        (
+            min(rsrp_dbm) filter (where 2 * up_to >= of_readings)
+            + min(rsrp_dbm) filter (where 2 * up_to > of_readings)
+        ) / 2.0 as rsrp_p50_dbm
     from (
         select
             *,

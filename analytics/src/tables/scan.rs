@@ -215,24 +215,27 @@ impl LakeTable {
     }
 }
 
+/// The files of some days.
+type Days = Vec<(Option<i32>, Vec<DataFile>)>;
+
 /// Joins days up to [`ROWS_AT_ONCE`]; a larger day stands alone.
-fn blocks(days: BTreeMap<Option<i32>, Vec<DataFile>>) -> Vec<Vec<(Option<i32>, Vec<DataFile>)>> {
-    let mut blocks: Vec<(usize, Vec<(Option<i32>, Vec<DataFile>)>)> = Vec::new();
+fn blocks(days: BTreeMap<Option<i32>, Vec<DataFile>>) -> Vec<Days> {
+    let mut blocks: Vec<Days> = Vec::new();
+    let mut held = ROWS_AT_ONCE;
     for (day, files) in days {
         // A file whose log does not say counts as a day of its own.
-        let rows = files
-            .iter()
-            .map(|file| file.rows().unwrap_or(ROWS_AT_ONCE))
-            .sum::<usize>();
+        let rows = files.iter().map(|file| file.rows().unwrap_or(ROWS_AT_ONCE));
+        let rows: usize = rows.sum();
+        held = held.saturating_add(rows);
         match blocks.last_mut() {
-            Some((held, block)) if held.saturating_add(rows) <= ROWS_AT_ONCE => {
-                *held += rows;
-                block.push((day, files));
+            Some(block) if held <= ROWS_AT_ONCE => block.push((day, files)),
+            _ => {
+                held = rows;
+                blocks.push(vec![(day, files)]);
             }
-            _ => blocks.push((rows, vec![(day, files)])),
         }
     }
-    blocks.into_iter().map(|(_, block)| block).collect()
+    blocks
 }
 
 /// Keeps the rows of one day.

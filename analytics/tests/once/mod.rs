@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use analytics::analyze::{AnalyzeOptions, analyze};
+use analytics::analyze::{AnalyzeOptions, Stop, analyze};
 use analytics::report::{self, Params};
 use analytics::{LakeSession, SessionOptions};
 use chrono::{DateTime, Duration, Utc};
@@ -34,10 +34,11 @@ fn place(dice: &mut Dice) -> Option<(f64, f64)> {
 }
 
 fn fact(dice: &mut Dice, table: Table, no: usize) -> Value {
-    let terminal = format!("t{}", dice.below(12));
+    let number = dice.below(12);
+    let terminal = format!("t{number}");
     let start: DateTime<Utc> = "2026-11-23T00:00:00Z".parse().expect("a time");
     let time = start + Duration::minutes(i64::try_from(dice.below(3 * 1440)).expect("minutes"));
-    let device = json!({"model": "M1", "firmware": "1.0", "merchant_id": format!("m{}", no % 4),
+    let device = json!({"model": "M1", "firmware": "1.0", "merchant_id": format!("m{}", number % 4),
         "sim_plmn": "208-01", "serving_plmn": "208-01", "rat": "lte", "boot_id": "b", "seq": no});
     let own = match table {
         Table::Heartbeats => {
@@ -249,6 +250,7 @@ async fn analysed(lake: &FixtureLake, run: (usize, usize)) -> LakeSession {
         to: None,
         window_days: 3,
         now: DateTime::UNIX_EPOCH,
+        stop: Stop::default(),
     };
     analyze(&mut session, &options, &mut |_| {})
         .await

@@ -122,7 +122,7 @@ impl System {
         let entries = self.entries();
         let widths = self.widths();
         let factor: f64 = widths.map(|width| (width * width) as f64 / 2.0).sum();
-        let pairs = self.terminals.iter().flat_map(|terminal| own(terminal));
+        let pairs = self.terminals.iter().flat_map(own);
         let pairs = pairs.map(|at| heard.listeners(heard.means[at].radio_cell as usize) as f64);
         let solutions = self.terminals.len() as f64 * (comparisons + 1) as f64;
         let steps = factor + pairs.sum::<f64>() + solutions * entries as f64;
