@@ -439,8 +439,8 @@ fn the_residual_is_that_of_least_squares_solved_as_one_dense_system() {
         let n = kept.len();
         let mut v = vec![vec![0.0; n + unknowns + 1]; n];
         for (at, line) in v.iter_mut().enumerate() {
-            for other in 0..n {
-                line[other] = covariance(at, other);
+            for (other, entry) in line.iter_mut().enumerate().take(n) {
+                *entry = covariance(at, other);
             }
             for column in 0..unknowns {
                 line[n + column] = design(kept[at], column);
