@@ -4,7 +4,7 @@
 //! of Marshall (1991) over all rows, the same over each cell and its neighbours, and a beta prior
 //! fitted by likelihood. Intervals treat the prior as known, unless its variance is estimated as 0:
 //! small counts cannot tell no spread from some, so every estimate is the pooled rate and the interval
-//! allows for a variance of one standard error of that estimate ([`Pooled`]).
+//! allows for a variance of one standard error of that estimate (`Pooled`).
 
 mod beta_binomial;
 mod marshall;
