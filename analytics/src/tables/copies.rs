@@ -174,9 +174,8 @@ fn plan(
     filters: &[Expr],
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = table_schema(snapshot.table)?;
-    let (of_days, others): (Vec<Expr>, Vec<Expr>) = filters.iter().cloned().partition(is_of_days);
-    // Files were chosen by them.
-    drop(of_days);
+    // Files were chosen by the filters on days.
+    let others = filters.iter().filter(|filter| !is_of_days(filter)).cloned();
     let mut source =
         ParquetSource::new(schema.clone()).with_table_parquet_options(parquet_options(state));
     if let Some(filter) = conjunction(others) {

@@ -155,7 +155,8 @@ struct Factor {
 }
 
 impl Factors {
-    /// Factors K; `precision` and `kept` are p and, for each terminal, 1/σ² + Σ p; `d` is by radio cell.
+    /// Factors K: `precision` is p of each mean, `own` is 1/σ² + Σ p of each terminal, `d` the sum of p on each
+    /// radio cell.
     pub(super) fn of(heard: &Heard, precision: &[f64], own: &[f64], d: &[f64]) -> Self {
         let systems = systems(heard);
         let mut place = vec![None; heard.terminals()];

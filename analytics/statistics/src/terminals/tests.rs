@@ -200,8 +200,9 @@ fn a_terminal_is_not_among_its_own_peers() {
         .enumerate()
         .map(row)
         .collect();
-    let report = judge_terminals(&rows, &TerminalsOptions::default()).unwrap();
-    let expected = report.rows[0].expected_rate.unwrap();
+    let report =
+        judge_terminals(&rows, &TerminalsOptions::default()).expect("counts that are shares");
+    let expected = report.rows[0].expected_rate.expect("it has attempts");
     // 5 of 100, a little more for what is not known of nine terminals; 9.5 of 100 with itself.
     assert!((0.045..0.07).contains(&expected), "{expected}");
 }
