@@ -22,6 +22,7 @@
 //! ```
 
 pub mod analyze;
+pub mod causes;
 pub mod functions;
 pub mod map;
 pub mod map_page;

@@ -8,7 +8,9 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use schemas::Table;
 
-/// Name and text of every view but those of [`NEWEST`].
+use crate::causes;
+
+/// Name and text of every view but those of failures and of [`NEWEST`].
 const VIEWS: [(&str, &str); 8] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
     (
@@ -24,6 +26,7 @@ const VIEWS: [(&str, &str); 8] = [
 ];
 
 const FAILURES: &str = include_str!("../sql/views/failures.sql");
+const FAILURE_CAUSES: &str = include_str!("../sql/views/failure_causes.sql");
 const CLOSED_REGIONS: &str = include_str!("../sql/views/closed_regions.sql");
 
 /// Returns the statement that finds the regions which were closed in some days.
@@ -46,11 +49,13 @@ const NEWEST: [Table; 7] = [
 /// Puts the views over the tables registered now.
 pub(crate) async fn register(context: &SessionContext) -> Result<()> {
     for (name, sql) in VIEWS {
-        register_one(context, name, sql.to_owned()).await?;
+        register_one(context, name, causes::bind(sql, "")).await?;
     }
     let ever = CLOSED_REGIONS.replace("{days}", "true");
     let failures = FAILURES.replace("{closed_regions}", &ever);
+    let failures = causes::bind(&failures, "(select window_to from newest)");
     register_one(context, "failures", failures).await?;
+    register_one(context, "failure_causes", FAILURE_CAUSES.to_owned()).await?;
     for table in NEWEST {
         let sql = format!(
             "select * from lake.{table} where window_to = (select max(window_to) from lake.cells)"

@@ -3,7 +3,9 @@
 //! A response code means nothing without its profile: 57 is a forbidden card at UnionPay and a
 //! reversal with the wrong card in GICC. Each profile is a versioned table under `schemas/codes`;
 //! an operator's own table is read with [`CodeProfile::read`]. The rules that look beyond one
-//! code (outages, weak zones, peers) belong to the analysis, not here.
+//! code (outages, weak zones, peers) have their names, order and constants in [`rules`].
+
+pub mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -17,6 +17,8 @@
 -- column attempts [count]: sale attempts of the window it rests on
 -- column failures [count]: failures among them that it is for
 -- column expected_failures_saved [count]: failures of the window it should have saved
+-- column saved_low [count]: lower end of its 95 % interval, where it rests on another carrier's measured rate
+-- column saved_high [count]: upper end
 -- column reason [none]: the counts it rests on
 with ranked as (
     select
@@ -40,6 +42,8 @@ select
     attempts,
     failures,
     expected_failures_saved,
+    saved_low,
+    saved_high,
     reason
 from ranked
 where nth <= $top

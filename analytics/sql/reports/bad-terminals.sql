@@ -20,7 +20,7 @@
 -- column signal_residual_db [dB]: what it hears above its peers on the same radio cells
 -- column signal_q [probability]: false discovery rate at which its antenna is flagged
 -- column reason [none]: failures, antenna, or both
--- column failures_avoidable [count]: failures beyond its peers'
+-- column failures_avoidable [count]: the part of its failures that it explains, 1 - 1 / odds_ratio of them
 -- column action [none]: what to do
 with ranked as (
     select

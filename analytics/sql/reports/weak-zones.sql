@@ -23,7 +23,7 @@
 -- column weak_readings [count]: signal readings too weak or too drowned
 -- column readings [count]: signal readings that can be judged
 -- column q [probability]: false discovery rate at which it is a zone
--- column failures_avoidable [count]: failures beyond the baseline
+-- column failures_avoidable [count]: the part of the failures that the place explains, bad terminals and models left out
 -- column action [none]: what would help, by the counts of other carriers in the same cells
 with zones as (
     select * from weak_zones

@@ -6,5 +6,5 @@ select
     *,
     h3_cell_to_parent(cell_r9, 8) as cell_r8,
     coalesce(last_signal_plmn, sim_plmn) as carrier_plmn,
-    outcome = 'no_answer' or coalesce(response_code in ('Y3', 'Z3'), false) as is_out_of_range
+    outcome = '{no_answer}' or coalesce(response_code in ({offline_codes}), false) as is_out_of_range
 from once.declines

@@ -1,30 +1,14 @@
--- One row a failure, a decline or an attempt without an answer, with its cause and the rule that gave it.
--- Rules are tried in the order of proof: outages, the line in use, the terminal, the model, the place,
--- the signal; for host answers the code, and what the code means in its region. Zones, terminals and
--- models are those of the newest analysed window; before the first analysis only codes and signal tell.
+-- One row a failure, a decline or an attempt without an answer, with the largest of its causes and the rule that gave it.
+-- Rules are tried in this order: outages, the line in use; then the terminal, the model and the place, each by the share
+-- that it explains (columns *_share, see failure_causes for all of them), and the link of the moment for the rest;
+-- for host answers the code, and what the code means in its region. Zones, terminals and models are those of the
+-- newest analysed window; before the first analysis only codes and signal tell.
 -- A terminal stands where it is registered, unless its own receiver puts it elsewhere.
 with newest as (
     select max(window_to) as window_to from lake.cells
 ),
 
-bad_terminals as (
-    select terminal_id as bad_terminal_id
-    from lake.terminal_flags
-    where flagged and window_to = (select window_to from newest)
-),
-
--- With odds of failing above twice the others', most of a model's failures are its own, in weak places too.
-bad_models as (
-    select model as bad_model, firmware as bad_firmware
-    from lake.device_models
-    where flagged and odds_ratio >= 2 and window_to = (select window_to from newest)
-),
-
-zone_cells as (
-    select cell_r8 as zone_cell_r8, carrier_plmn as zone_plmn, zone_id, zone_kind
-    from lake.cells
-    where zone_id is not null and window_to = (select window_to from newest)
-),
+{culprits},
 
 fixed_lines as (
     select distinct terminal_id as fixed_terminal_id, event_date as fixed_date
@@ -75,25 +59,24 @@ in_outage as (
 
 closed_regions as ({closed_regions}),
 
-ruled as (
+known as (
     select
         placed.*,
         outage_id,
+        outage_kind,
         zone_id,
+        zone_kind,
+        fixed_terminal_id,
+        closed_region_code,
         case
-            when is_out_of_range and outage_kind is not null then outage_kind || '_outage'
-            when is_out_of_range and fixed_terminal_id is not null then 'fixed_line'
-            when is_out_of_range and bad_terminal_id is not null then 'bad_terminal'
-            when is_out_of_range and bad_model is not null then 'bad_model'
-            when is_out_of_range and zone_kind is not null then zone_kind
-            when is_out_of_range and phase_failed in ('register', 'bearer') then 'no_registration'
-            when is_out_of_range and last_signal_age_s <= 120
-                and is_weak_signal(last_signal_rat, cast(last_signal_dbm as double)) then 'weak_signal'
-            when is_out_of_range and last_signal_dbm is not null then 'transient_link'
-            when is_out_of_range then 'no_evidence'
-            when response_code in ('31', '92') and closed_region_code is not null then 'region_not_open'
-            else 'response_code'
-        end as cause_rule
+            when outage_kind is null and fixed_terminal_id is null and is_out_of_range then terminal_explains
+        end as terminal_explains,
+        case
+            when outage_kind is null and fixed_terminal_id is null and is_out_of_range then model_explains
+        end as model_explains,
+        case
+            when outage_kind is null and fixed_terminal_id is null and is_out_of_range then place_explains
+        end as place_explains
     -- Outer to the right: what is looked up is held in memory, and failures pass by.
     from closed_regions
     right join (
@@ -110,30 +93,50 @@ ruled as (
                             in_outage
                             right join placed on outage_event_id = event_id
                         ) on fixed_terminal_id = terminal_id and fixed_date = event_date
-                    ) on bad_terminal_id = terminal_id
+                    ) on bad_terminal_id = terminal_id and bad_since <= event_date
                 ) on bad_model = model and (firmware is not distinct from bad_firmware)
             ) on zone_cell_r8 = h3_cell_to_parent(place_r9, 8) and zone_plmn = carrier_plmn
         ) on shops.merchant_id = placed.merchant_id
     ) on closed_acquirer_id = placed.acquirer_id and closed_region_code = shops.region_code
+),
+
+shared as (
+    select
+        known.* exclude (terminal_explains, model_explains, place_explains, closed_region_code, fixed_terminal_id),
+        {terminal_share} as terminal_share,
+        {model_share} as model_share,
+        {place_share} as place_share,
+        {own_share} as own_share,
+        case
+            when is_out_of_range and outage_kind is not null then outage_kind || '_outage'
+            when is_out_of_range and fixed_terminal_id is not null then 'fixed_line'
+            when is_out_of_range and phase_failed in ({unregistered_phases}) then 'no_registration'
+            when is_out_of_range and last_signal_age_s <= {signal_holds_s}
+                and is_weak_signal(last_signal_rat, cast(last_signal_dbm as double)) then 'weak_signal'
+            when is_out_of_range and last_signal_dbm is not null then 'transient_link'
+            when is_out_of_range then 'no_evidence'
+            when response_code in ({no_route_codes}) and closed_region_code is not null then 'region_not_open'
+            else 'response_code'
+        end as own_rule
+    from known
+),
+
+ruled as (
+    select
+        *,
+        greatest(terminal_share, model_share, place_share, own_share) as cause_share,
+        case
+            when terminal_share >= greatest(model_share, place_share, own_share) then 'bad_terminal'
+            when model_share >= greatest(place_share, own_share) then 'bad_model'
+            when place_share >= own_share then zone_kind
+            else own_rule
+        end as cause_rule
+    from shared
 )
 
 select
-    *,
-    case
-        when cause_rule in ('host_outage', 'carrier_outage', 'region_outage', 'release_outage', 'fixed_line')
-            then 'technical_fault'
-        when cause_rule in ('bad_terminal', 'bad_model') then 'device'
-        when cause_rule in ('weak_zone', 'not_spot') then 'geography'
-        when cause_rule in ('no_registration', 'weak_signal', 'transient_link') then 'signal'
-        when cause_rule = 'region_not_open' then 'provider_limit'
-        when cause_rule = 'response_code' then coalesce(cause_class(code_profile, response_code), 'unknown')
-        else 'unknown'
-    end as cause_class,
-    case
-        when cause_rule = 'host_outage' then 'acquirer_host'
-        when cause_rule = 'release_outage' then 'upgrade'
-        when cause_rule = 'region_not_open' then 'region_not_open'
-        when cause_rule = 'response_code' then cause_sub(code_profile, response_code)
-        else cause_rule
-    end as sub_cause
+    * exclude (outage_kind, zone_kind),
+    zone_kind as place_rule,
+    coalesce(rule_class(cause_rule), cause_class(code_profile, response_code), 'unknown') as cause_class,
+    coalesce(rule_sub(cause_rule), cause_sub(code_profile, response_code)) as sub_cause
 from ruled

@@ -33,7 +33,7 @@ use steps::Steps;
 use crate::session::{LakeSession, SessionError};
 
 /// Version of the method; raised with every change of what a number means.
-pub const METHOD_VERSION: i32 = 6;
+pub const METHOD_VERSION: i32 = 7;
 
 /// Why an analysis stopped; what was published before stays.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,9 @@ pub async fn analyze(
     if !changed.is_empty() {
         lake.refresh_derived().await?;
     }
-    let window_computed = window::publish(lake, (from, to), options.now, &mut steps).await?;
+    let of_window = window::publish(lake, (from, to), options.now, &mut steps).await?;
+    let window_computed = of_window.is_some();
+    notes.extend(of_window.into_iter().flatten());
     if window_computed {
         lake.refresh_derived().await?;
     }

@@ -8,8 +8,10 @@ mod actions;
 mod counted;
 mod devices;
 mod effects;
+mod explained;
 mod places;
 mod signal;
+mod swaps;
 mod zones;
 
 use std::sync::Arc;
@@ -58,18 +60,18 @@ pub(super) const STEPS: usize = 5;
 /// Written last: it is the mark that the window is done.
 const LAST: Table = Table::Actions;
 
-/// Computes and publishes the window, unless nothing it reads has changed.
+/// Computes and publishes the window, unless nothing it reads has changed; returns what was cut short.
 pub(super) async fn publish(
     lake: &mut LakeSession,
     (from, to): (NaiveDate, NaiveDate),
     now: DateTime<Utc>,
     steps: &mut Steps<'_>,
-) -> Result<bool, AnalyzeError> {
+) -> Result<Option<Vec<String>>, AnalyzeError> {
     let app_id = format!("analyze/{METHOD_VERSION}/{from}/{to}");
     let made_from = inputs(lake);
     let done = DerivedTable::open(lake.location(), LAST).await?;
     if done.made_from(&app_id).await? == Some(made_from) {
-        return Ok(false);
+        return Ok(None);
     }
     steps.next(format!("signal of {from} to {to}"))?;
     // Before the places, which need the memory that this gives back.
@@ -77,6 +79,7 @@ pub(super) async fn publish(
     let signal = tokio::task::spawn_blocking(move || heard.compare())
         .await
         .expect("the statistics do not panic")?;
+    let notes = signal.note().into_iter().collect();
     steps.next("places of the window")?;
     let counted = places::read(lake, from, to).await?;
     let origin = Origin(Arc::new(Run {
@@ -100,7 +103,9 @@ pub(super) async fn publish(
             || devices::models(&places, flagged, &weak_places, &signal, &of_window),
             || zones::find(&places, flagged, &known, &of_window, to),
         );
-        Ok((terminals.flags, models?, zones?))
+        let (mut models, mut zones) = (models?, zones?);
+        explained::share_out(&places, flagged, &mut models, &mut zones);
+        Ok((terminals.flags, models, zones))
     })
     .await
     .expect("the statistics do not panic")?;
@@ -123,14 +128,14 @@ pub(super) async fn publish(
     drop((models, zones));
     lake.refresh_derived().await?;
     steps.next("effects of interventions")?;
-    let effects = effects::find(lake, &origin, from, to).await?;
+    let effects = effects::find(lake, &origin, from, to, steps).await?;
     publication
         .replace(Table::InterventionEffects, &effects)
         .await?;
     steps.next("actions")?;
     let actions = actions::find(lake, &origin, from, to).await?;
     publication.replace(LAST, &actions).await?;
-    Ok(true)
+    Ok(Some(notes))
 }
 
 struct Publication {

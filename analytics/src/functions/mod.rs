@@ -6,6 +6,7 @@
 //! no resolution or not reachable gives null; a request for more than [`MAX_CELLS`] cells is an error.
 
 mod cause_class;
+mod cause_rule;
 mod cause_sub;
 mod cells;
 mod h3_area;
@@ -61,6 +62,8 @@ fn all() -> Vec<SqlFunction> {
         is_elsewhere::function(),
         cause_class::function(),
         cause_sub::function(),
+        cause_rule::class(),
+        cause_rule::sub(),
     ]
 }
 

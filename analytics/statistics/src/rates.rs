@@ -16,7 +16,7 @@ use std::fmt::Display;
 use h3o::{CellIndex, Resolution};
 use rayon::prelude::*;
 
-pub use beta_binomial::{BetaPrior, beta_binomial, beta_prior};
+pub use beta_binomial::{BetaPrior, FittedPrior, beta_binomial, beta_prior};
 pub use marshall::{marshall, marshall_local};
 
 /// Attempts and failures of one place or thing.

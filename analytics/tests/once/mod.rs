@@ -38,7 +38,7 @@ fn fact(dice: &mut Dice, table: Table, no: usize) -> Value {
     let terminal = format!("t{number}");
     let start: DateTime<Utc> = "2026-11-23T00:00:00Z".parse().expect("a time");
     let time = start + Duration::minutes(i64::try_from(dice.below(3 * 1440)).expect("minutes"));
-    let device = json!({"model": "M1", "firmware": "1.0", "merchant_id": format!("m{}", number % 4),
+    let device = json!({"model": "M1", "firmware": "1.0", "merchant_id": format!("m{}", dice.below(4)),
         "sim_plmn": "208-01", "serving_plmn": "208-01", "rat": "lte", "boot_id": "b", "seq": no});
     let own = match table {
         Table::Heartbeats => {
@@ -49,7 +49,7 @@ fn fact(dice: &mut Dice, table: Table, no: usize) -> Value {
             "tac": 1, "radio_cell_id": dice.below(3)})
         }
         _ => {
-            json!({"attempt_id": format!("a{no}"), "outcome": "no_answer", "retry_no": dice.below(3),
+            json!({"attempt_id": format!("a{}", no / 2), "outcome": "no_answer", "retry_no": dice.below(3),
             "last_signal_rat": "lte", "last_signal_plmn": "208-01", "serving_plmn": null})
         }
     };

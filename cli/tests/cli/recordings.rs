@@ -152,6 +152,7 @@ fn every_sample_goes_all_the_way_once_however_often_it_is_sent_and_however_spoil
         recordings.replay(mapping, &[]);
     }
     recordings.take_in();
+    assert_eq!(recordings.events(), events, "events sent twice");
     assert!(recordings.days() == days, "events sent twice count twice");
 
     for (mapping, begins, delimiter) in SAMPLES {

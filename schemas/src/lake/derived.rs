@@ -162,6 +162,9 @@ pub(super) fn outages() -> Fields {
 }
 
 /// One row per cell of resolution 8 and carrier.
+///
+/// `explained_share` is the part of what fails there that its zone explains: 1 - 1 / `rate_ratio` of the
+/// zone; null outside of zones.
 pub(super) fn cells() -> Fields {
     by_window(vec![
         number("cell_r8", DataType::Int64, false),
@@ -181,12 +184,16 @@ pub(super) fn cells() -> Fields {
         measure("p"),
         measure("q"),
         text("class", false),
+        measure("explained_share"),
         count("readings"),
         count("weak_readings"),
     ])
 }
 
 /// One row per weak zone, not-spot or failure zone.
+///
+/// `failures_avoidable` is the part of the failures in its cells that the place explains, those of bad
+/// terminals and models left out.
 pub(super) fn zones() -> Fields {
     by_window(vec![
         text("zone_id", false),
@@ -229,7 +236,8 @@ pub(super) fn zones() -> Fields {
 /// over them; null with fewer than two terminals on a side. `signal_bias_db` is how much stronger
 /// (weaker: negative) its terminals show the radio cells they share with other models at one place, in
 /// dB, with a 95 % interval by terminals; `signal_testable` is false, and the numbers null, where
-/// fewer than two terminals on a side share one.
+/// fewer than two terminals on a side share one. `explained_share` of a flagged model is 1 - 1 / `odds_ratio`,
+/// and `failures_avoidable` that part of its failures, those left by bad terminals.
 pub(super) fn device_models() -> Fields {
     by_window(vec![
         text("model", false),
@@ -247,6 +255,7 @@ pub(super) fn device_models() -> Fields {
         measure("q"),
         measure("breslow_day_p"),
         measure("risk_difference"),
+        measure("explained_share"),
         measure("failures_avoidable"),
         count("signal_terminals"),
         count("shared_radio_cells"),
@@ -267,7 +276,10 @@ pub(super) fn device_models() -> Fields {
 /// negative) it hears the radio cells it shares with others at its place, in dB, the bias of its model
 /// taken off; `signal_flagged` is a loss of 6 dB or more at `signal_q` of 0.05 or less, and
 /// `signal_testable` is false, and the numbers null, where nobody beside it hears its radio cells.
-/// `reason` is `failures`, `antenna` or `failures and antenna`.
+/// `device_since` is the first day of the device when another one stood there before in the window (another
+/// model, or an intervention of the kind `replace`); counts and verdict are of the days since.
+/// `reason` is `failures`, `antenna` or `failures and antenna`. `explained_share` of a flagged terminal is
+/// 1 - 1 / `odds_ratio`, and `failures_avoidable` that part of its failures.
 pub(super) fn terminal_flags() -> Fields {
     by_window(vec![
         text("terminal_id", false),
@@ -276,6 +288,7 @@ pub(super) fn terminal_flags() -> Fields {
         text("firmware", true),
         text("carrier_plmn", true),
         number("cell_r8", DataType::Int64, true),
+        number("device_since", DataType::Date32, true),
         count("attempts"),
         count("failures"),
         count("judged_attempts"),
@@ -298,6 +311,7 @@ pub(super) fn terminal_flags() -> Fields {
         flag("signal_testable"),
         text("reason", true),
         text("action", true),
+        measure("explained_share"),
         measure("failures_avoidable"),
     ])
 }
@@ -334,6 +348,9 @@ pub(super) fn intervention_effects() -> Fields {
 }
 
 /// One row per target and action, ranked within the target.
+///
+/// `saved_low` and `saved_high` are the 95 % interval of what another carrier should save, of how often it
+/// fails in the same cells; null for other actions.
 pub(super) fn actions() -> Fields {
     by_window(vec![
         text("target_kind", false),
@@ -345,6 +362,8 @@ pub(super) fn actions() -> Fields {
         count("attempts"),
         count("failures"),
         measure("expected_failures_saved"),
+        measure("saved_low"),
+        measure("saved_high"),
         text("reason", false),
     ])
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use schemas::Table;
+use schemas::causes::rules;
 use statistics::outages::FailingTerminals;
 
 use super::events::{Coders, Events};
@@ -36,8 +37,8 @@ pub(super) struct OutOfRange {
 impl OutOfRange {
     pub(super) fn of(names: &Names) -> Self {
         Self {
-            no_answer: names.number("no_answer"),
-            offline_codes: ["Y3", "Z3"].map(|code| names.number(code)),
+            no_answer: names.number(rules::NO_ANSWER),
+            offline_codes: rules::OFFLINE_CODES.map(|code| names.number(code)),
         }
     }
 

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use foldhash::fast::FixedState;
 use h3o::{CellIndex, Resolution};
 use schemas::Table;
-use schemas::causes::{self, CauseClass, SubCause};
+use schemas::causes::{self, CauseClass, SubCause, rules};
 use schemas::lake::cell_from_i64;
 use schemas::radio::{Rat, Strength, is_weak};
 
@@ -23,7 +23,8 @@ use super::names::{Name, Names};
 use super::registered::Registry;
 use super::slots::Slots;
 use super::terminal::{
-    ATTEMPTS_BY_DAYPART, Count, FAILURES_BY_DAYPART, Reported, Stand, Terminal, strength_class,
+    ATTEMPTS_BY_DAYPART, Count, FAILURES_BY_DAYPART, Latest, Reported, Stand, Terminal,
+    strength_class,
 };
 use super::windows::OutageWindow;
 use crate::analyze::AnalyzeError;
@@ -81,8 +82,6 @@ const DECLINE: [&str; 9] = [
     "code_profile",
     "attempt_id",
 ];
-/// Seconds for which the last signal before a failure tells of the link.
-const SIGNAL_HOLDS_S: i32 = 120;
 
 /// What every task shares.
 #[derive(Debug)]
@@ -116,11 +115,11 @@ impl Shared {
         let number = |text| names.number(text);
         let known = Known {
             own_receiver: place::OWN_RECEIVERS.map(number),
-            fixed_access: ["wifi", "ethernet"].map(number),
+            fixed_access: rules::FIXED_ACCESS.map(number),
             out_of_range: OutOfRange::of(&names),
             declined: number("declined"),
-            no_route_codes: ["31", "92"].map(number),
-            unregistered_phases: ["register", "bearer"].map(number),
+            no_route_codes: rules::NO_ROUTE_CODES.map(number),
+            unregistered_phases: rules::UNREGISTERED_PHASES.map(number),
             rats: Rat::ALL
                 .into_iter()
                 .map(|rat| (number(rat.as_str()), rat))
@@ -304,18 +303,23 @@ impl Fold {
                 .iter()
                 .any(|outage| outage.covers(events.time_us.value(row), &of, || cell_r4(place_r9)));
             let context = self.slots.context(of);
-            let sale = attempts.map(|attempts| SALES.hash_one(attempts.value(row)));
-            let is_new_sale = sale.is_none_or(|sale| terminal.sale_failed(sale));
+            match attempts {
+                Some(attempts) => {
+                    terminal.sale_failed(SALES.hash_one(attempts.value(row)), stand);
+                }
+                None => terminal.rows[stand].add(Count::SalesFailed, 1),
+            }
             let (is_first, is_unheard) = terminal.failure(at_s, context);
             let counts = &mut terminal.rows[stand];
             counts.add(Count::OutOfRangeFailures, 1);
-            counts.add(Count::SalesFailed, is_new_sale.into());
             match is_outage {
                 true => counts.add(Count::OutageFailures, 1),
                 false => {
                     counts.add(Count::RadioFailures, 1);
                     counts.add(FAILURES_BY_DAYPART[daypart(at_s)], 1);
-                    let is_fresh = age_s.at(row).is_some_and(|age_s| age_s <= SIGNAL_HOLDS_S);
+                    let is_fresh = age_s
+                        .at(row)
+                        .is_some_and(|age_s| age_s <= rules::SIGNAL_HOLDS_S);
                     let heard = known.rats.get(&events.rat.at(row)).filter(|_| is_fresh);
                     let is_weak = heard.and_then(|rat| is_weak(*rat, of_strength(dbm.at(row))));
                     let is_signal =
@@ -374,28 +378,35 @@ impl Fold {
         let time_us = events.time_us.value(row);
         let at_s = (time_us - self.midnight_us) / 1_000_000;
         let at_s = u32::try_from(at_s.clamp(0, i64::from(DAY_S) - 1)).expect("clamped to a day");
-        if registered.is_none() && terminal.merchant.is_none() {
-            terminal.merchant = events.merchant(row).map(Into::into);
+        let at_ms = (time_us - self.midnight_us) / 1_000;
+        let at_ms = u32::try_from(at_ms.clamp(0, i64::from(DAY_S) * 1_000 - 1));
+        let at_ms = at_ms.expect("clamped to a day");
+        if registered.is_none()
+            && let Some(merchant) = events.merchant(row)
+        {
+            terminal.note_merchant(at_ms, merchant);
         }
-        terminal.sim_plmn = match events.sim_plmn.at(row) {
-            0 => terminal.sim_plmn,
-            sim => sim,
-        };
+        let names = &self.shared.names;
+        let sim_plmn = events.sim_plmn.at(row);
+        if sim_plmn != 0 {
+            let last = Latest::new(at_ms, sim_plmn);
+            terminal.sim_plmn.update(last, |name| names.text(name));
+        }
         let plmn = events.plmn.at(row);
         if plmn != 0 {
             terminal.note_used(plmn, events.rat.at(row), 1);
         }
         let stand = terminal.row(stand);
         let counts = &mut terminal.rows[stand];
-        if at_s >= counts.reported.at_s {
-            counts.reported = Reported {
-                at_s,
-                acquirer: events.acquirer.at(row),
-                host: events.host.at(row),
-                model: events.model.at(row),
-                app: events.app.at(row),
-            };
-        }
+        let said = Reported {
+            acquirer: events.acquirer.at(row),
+            host: events.host.at(row),
+            model: events.model.at(row),
+            app: events.app.at(row),
+        };
+        counts
+            .reported
+            .update(Latest::new(at_ms, said), |said| said.texts(names));
         let sent_us = events.sent_us.at(row);
         let is_late = sent_us.is_some_and(|sent_us| sent_us - time_us > LATE_US);
         counts.add(Count::LateEvents, is_late.into());
@@ -424,7 +435,7 @@ impl Fold {
             }
             let number = self.ids.number(other.ids.text(at)) as usize;
             match self.terminals.get_mut(number) {
-                Some(known) => known.merge(terminal),
+                Some(known) => known.merge(terminal, &self.shared.names),
                 None => self.terminals.push(terminal),
             }
         }

@@ -161,10 +161,14 @@ impl TerminalDays {
                     .map(|one| self.merchant(one))
                     .collect::<StringArray>(),
             ),
-            "acquirer_id" => self.texts.column(counted.map(|row| row.reported.acquirer)),
-            "host_id" => self.texts.column(counted.map(|row| row.reported.host)),
-            "model" => self.texts.column(counted.map(|row| row.reported.model)),
-            "app_version" => self.texts.column(counted.map(|row| row.reported.app)),
+            "acquirer_id" => self
+                .texts
+                .column(counted.map(|row| row.reported.said.acquirer)),
+            "host_id" => self.texts.column(counted.map(|row| row.reported.said.host)),
+            "model" => self
+                .texts
+                .column(counted.map(|row| row.reported.said.model)),
+            "app_version" => self.texts.column(counted.map(|row| row.reported.said.app)),
             "firmware" => self.texts.column(counted.map(|row| row.stand.firmware)),
             "carrier_plmn" => self.texts.column(used.map(|(plmn, _)| plmn)),
             "rat" => self.texts.column(used.map(|(_, rat)| rat)),
@@ -203,7 +207,7 @@ fn carrier_and_rat(terminal: &Terminal, texts: &Texts) -> (Name, Name) {
     };
     match terminal.used.iter().max_by(by_use) {
         Some(used) => (used.plmn, used.rat),
-        None => (terminal.sim_plmn, 0),
+        None => (terminal.sim_plmn.said, 0),
     }
 }
 

@@ -67,7 +67,7 @@ impl TerminalDays {
                 lines.iter().map(|line| line.terminal_id),
             )),
             "model" => {
-                let models = lines.iter().map(|line| line.row.reported.model);
+                let models = lines.iter().map(|line| line.row.reported.said.model);
                 self.texts.column(models)
             }
             "firmware" => {

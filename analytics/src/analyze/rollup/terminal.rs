@@ -2,7 +2,7 @@
 
 use super::heard::Heard;
 use super::hours::OpenHours;
-use super::names::Name;
+use super::names::{Name, Names};
 use super::silence;
 
 macro_rules! counts {
@@ -87,21 +87,49 @@ pub(super) struct Stand {
     pub(super) has_moved: bool,
 }
 
-/// What a terminal last said of itself.
+/// What a terminal said last, whatever the order it is read in: of two sayings of one moment the greater
+/// text stays.
 #[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Latest<T> {
+    at_ms: u32,
+    pub(super) said: T,
+}
+
+impl<T: Copy + PartialEq> Latest<T> {
+    pub(super) const fn new(at_ms: u32, said: T) -> Self {
+        Self { at_ms, said }
+    }
+
+    /// Takes over what was said later; `text` says how sayings of one moment rank.
+    pub(super) fn update<R: Ord>(&mut self, other: Self, rank: impl Fn(T) -> R) {
+        let is_tie = other.at_ms == self.at_ms && other.said != self.said;
+        if other.at_ms > self.at_ms || is_tie && rank(other.said) > rank(self.said) {
+            *self = other;
+        }
+    }
+}
+
+/// What a terminal says of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Reported {
-    pub(super) at_s: u32,
     pub(super) acquirer: Name,
     pub(super) host: Name,
     pub(super) model: Name,
     pub(super) app: Name,
 }
 
+impl Reported {
+    /// The texts, for the rank of two sayings of one moment.
+    pub(super) fn texts(self, names: &Names) -> [Option<Box<str>>; 4] {
+        [self.acquirer, self.host, self.model, self.app].map(|name| names.text(name))
+    }
+}
+
 /// The counts of one stand.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) stand: Stand,
-    pub(super) reported: Reported,
+    pub(super) reported: Latest<Reported>,
     counts: [u32; Count::ALL.len()],
 }
 
@@ -119,13 +147,12 @@ impl Row {
         self.counts[count as usize] = number;
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self, names: &Names) {
         for (known, more) in self.counts.iter_mut().zip(other.counts) {
             *known = known.saturating_add(more);
         }
-        if other.reported.at_s >= self.reported.at_s {
-            self.reported = other.reported;
-        }
+        self.reported
+            .update(other.reported, |said| said.texts(names));
     }
 }
 
@@ -162,6 +189,26 @@ impl Beat {
     }
 }
 
+/// A sale with a failure: a hash of its attempt's id, and the row it is counted in.
+#[derive(Debug, Clone, Copy)]
+struct Sale(u64);
+
+impl Sale {
+    const MOST: usize = 255;
+
+    fn new(hash: u64, row: usize) -> Self {
+        Self(hash & !0xff | row.min(Self::MOST) as u64)
+    }
+
+    const fn row(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+
+    const fn is(self, other: Self) -> bool {
+        self.0 >> 8 == other.0 >> 8
+    }
+}
+
 /// Seconds of a slot of `failure_slots`.
 pub(super) const SLOT_S: u32 = 300;
 
@@ -171,16 +218,16 @@ pub(super) struct Terminal {
     pub(super) registered: Option<u32>,
     /// Merchant by its events, for terminals that are not registered.
     pub(super) merchant: Option<Box<str>>,
-    pub(super) sim_plmn: Name,
+    merchant_at_ms: u32,
+    pub(super) sim_plmn: Latest<Name>,
     pub(super) is_fixed: bool,
-    interval_s: u32,
+    interval_s: Latest<u32>,
     pub(super) used: Vec<Used>,
     pub(super) rows: Vec<Row>,
     pub(super) heard: Vec<Heard>,
     beats: Vec<Beat>,
     contexts: Vec<u32>,
-    /// Sales with a failure, by the hash of their attempt's id.
-    sales: Vec<u64>,
+    sales: Vec<Sale>,
     /// Slots and contexts with a failure.
     failing: Vec<(u32, u32)>,
 }
@@ -190,9 +237,10 @@ impl Terminal {
         Self {
             registered,
             merchant: None,
-            sim_plmn: 0,
+            merchant_at_ms: 0,
+            sim_plmn: Latest::default(),
             is_fixed: false,
-            interval_s: 0,
+            interval_s: Latest::default(),
             used: Vec::new(),
             rows: Vec::new(),
             heard: Vec::new(),
@@ -211,11 +259,22 @@ impl Terminal {
             self.rows.reserve_exact(1);
             self.rows.push(Row {
                 stand,
-                reported: Reported::default(),
+                reported: Latest::default(),
                 counts: [0; Count::ALL.len()],
             });
             self.rows.len() - 1
         })
+    }
+
+    /// Takes note of the merchant an event names; the last of the day stays.
+    pub(super) fn note_merchant(&mut self, at_ms: u32, merchant: &str) {
+        let rank = (at_ms, Some(merchant));
+        if rank > (self.merchant_at_ms, self.merchant.as_deref()) {
+            self.merchant_at_ms = at_ms;
+            if self.merchant.as_deref() != Some(merchant) {
+                self.merchant = Some(merchant.into());
+            }
+        }
     }
 
     pub(super) fn note_used(&mut self, plmn: Name, rat: Name, events: u32) {
@@ -249,7 +308,8 @@ impl Terminal {
     /// Takes note of a heartbeat; tells whether it is the first of its slot and context.
     pub(super) fn beat(&mut self, at_s: u32, row: usize, context: u32, interval_s: u32) -> bool {
         if interval_s > 0 {
-            self.interval_s = interval_s;
+            let last = Latest::new(at_s, interval_s);
+            self.interval_s.update(last, |interval_s| interval_s);
         }
         let context = match self.contexts.iter().position(|known| *known == context) {
             Some(number) => number,
@@ -288,21 +348,31 @@ impl Terminal {
         (is_first, is_first && !is_heard)
     }
 
-    /// Takes note of a sale that failed; tells whether it had not before.
-    pub(super) fn sale_failed(&mut self, sale: u64) -> bool {
-        let is_new = !self.sales.contains(&sale);
-        if is_new {
-            self.sales.push(sale);
+    /// Takes note of a sale that failed, by the hash of its attempt's id: it counts once, where the
+    /// terminal stood at the lowest cell.
+    pub(super) fn sale_failed(&mut self, hash: u64, row: usize) {
+        let new = Sale::new(hash, row);
+        match self.sales.iter_mut().find(|known| known.is(new)) {
+            None => self.sales.push(new),
+            Some(known) => {
+                let place = |sale: &Sale| self.rows.get(sale.row()).map(|row| row.stand.place_r9);
+                if place(&new) < place(known) {
+                    *known = new;
+                }
+            }
         }
-        is_new
     }
 
     /// Takes up what another task counted of the same terminal.
-    pub(super) fn merge(&mut self, other: Self) {
-        self.merchant = self.merchant.take().or(other.merchant);
-        self.sim_plmn = self.sim_plmn.max(other.sim_plmn);
+    pub(super) fn merge(&mut self, other: Self, names: &Names) {
+        if let Some(merchant) = &other.merchant {
+            self.note_merchant(other.merchant_at_ms, merchant);
+        }
+        self.sim_plmn
+            .update(other.sim_plmn, |name| names.text(name));
         self.is_fixed |= other.is_fixed;
-        self.interval_s = self.interval_s.max(other.interval_s);
+        self.interval_s
+            .update(other.interval_s, |interval_s| interval_s);
         for used in other.used {
             self.note_used(used.plmn, used.rat, used.events);
         }
@@ -311,10 +381,13 @@ impl Terminal {
             .iter()
             .map(|row| {
                 let number = self.row(row.stand);
-                self.rows[number].merge(row);
+                self.rows[number].merge(row, names);
                 number
             })
             .collect();
+        for sale in other.sales {
+            self.sale_failed(sale.0, numbers[sale.row().min(numbers.len() - 1)]);
+        }
         for heard in other.heard {
             self.add_heard(&heard.at_row(numbers[heard.row()]));
         }
@@ -337,7 +410,7 @@ impl Terminal {
             row.add(Count::HeartbeatsExpected, missing.heartbeats);
             row.add(Count::SilentSeconds, missing.silent_s);
         };
-        let interval_s = self.interval_s;
+        let interval_s = self.interval_s.said;
         if interval_s > 0 {
             let at_an_end = |from, to| silence::at_an_end(from, to, interval_s, hours);
             add(first.row(), at_an_end(reach.0, first.at_s()));
@@ -355,8 +428,12 @@ impl Terminal {
         }
     }
 
-    /// Settles what depends on the whole day: what failed over a fixed line is not the radio's.
+    /// Settles what depends on the whole day: how many sales failed, and that what failed over a fixed line
+    /// is not the radio's.
     pub(super) fn settle(&mut self) {
+        for sale in std::mem::take(&mut self.sales) {
+            self.rows[sale.row()].add(Count::SalesFailed, 1);
+        }
         if self.is_fixed {
             for row in &mut self.rows {
                 row.set(Count::FixedAccessFailures, row.get(Count::RadioFailures));
@@ -409,11 +486,44 @@ mod tests {
                 terminal.rows[row].add(Count::HeartbeatsSeen, 1);
             }
         }
-        one.merge(other);
+        one.merge(other, &Names::default());
         one.count_silence((0, 86_400), None);
         assert_eq!(one.rows.len(), 1);
         assert_eq!(one.rows[0].get(Count::HeartbeatsSeen), 4);
         assert_eq!(one.rows[0].get(Count::HeartbeatsExpected), 4);
+    }
+
+    #[test]
+    fn what_was_said_last_stays_in_whatever_order_it_is_read() {
+        let names = Names::default();
+        let sayings = [(5, "b"), (9, "a"), (9, "c"), (1, "z")];
+        for turn in 0..sayings.len() {
+            let mut order = sayings;
+            order.rotate_left(turn);
+            let mut plmn = Latest::default();
+            let mut terminal = terminal();
+            for (at_ms, said) in order {
+                let later = Latest::new(at_ms, names.number(said));
+                plmn.update(later, |name| names.text(name));
+                terminal.note_merchant(at_ms, said);
+            }
+            assert_eq!(names.text(plmn.said).as_deref(), Some("c"));
+            assert_eq!(terminal.merchant.as_deref(), Some("c"));
+        }
+    }
+
+    #[test]
+    fn a_sale_tried_again_counts_once_whichever_task_met_it() {
+        let (mut one, mut other) = (terminal(), terminal());
+        for (terminal, sales) in [(&mut one, [0x100, 0x200]), (&mut other, [0x200, 0x300])] {
+            let row = terminal.row(at_home());
+            for sale in sales {
+                terminal.sale_failed(sale, row);
+            }
+        }
+        one.merge(other, &Names::default());
+        one.settle();
+        assert_eq!(one.rows[0].get(Count::SalesFailed), 3);
     }
 
     #[test]

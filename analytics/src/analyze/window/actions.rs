@@ -37,6 +37,8 @@ pub(super) struct ActionRow {
     attempts: u64,
     failures: u64,
     expected_failures_saved: Option<f64>,
+    saved_low: Option<f64>,
+    saved_high: Option<f64>,
     reason: String,
     #[serde(flatten)]
     origin: Origin,
@@ -51,6 +53,8 @@ struct Advice {
     attempts: u64,
     failures: u64,
     saved: Option<f64>,
+    /// The interval of `saved`, where it rests on a measured rate.
+    interval: Option<(f64, f64)>,
     reason: String,
 }
 
@@ -115,13 +119,19 @@ fn by_unit<'e>(
     let units: Vec<&[(&str, &Evidence)]> = sorted.chunk_by(|one, next| one.0 == next.0).collect();
     let of_unit = |unit: &[(&str, &Evidence)]| {
         let of_unit: Vec<&Evidence> = unit.iter().map(|(_, one)| *one).collect();
-        let failures: u64 = of_unit.iter().map(|one| one.failures).sum();
-        match failures >= FEWEST_FAILURES {
+        let failures: f64 = of_unit.iter().map(|one| one.failures).sum();
+        match whole(failures) >= FEWEST_FAILURES {
             true => rows(unit[0].0, &of_unit),
             false => Vec::new(),
         }
     };
     units.into_par_iter().flat_map_iter(of_unit).collect()
+}
+
+/// Returns shares of failures that were added up as whole failures, for people.
+fn whole(failures: f64) -> u64 {
+    // Counts are below 2^53 and not negative.
+    failures.round() as u64
 }
 
 fn rank(target: TargetKind, id: &str, mut advice: Vec<Advice>, origin: &Origin) -> Vec<ActionRow> {
@@ -138,6 +148,8 @@ fn rank(target: TargetKind, id: &str, mut advice: Vec<Advice>, origin: &Origin) 
         attempts: advice.attempts,
         failures: advice.failures,
         expected_failures_saved: advice.saved,
+        saved_low: advice.interval.map(|(low, _)| low),
+        saved_high: advice.interval.map(|(_, high)| high),
         reason: advice.reason,
         origin: origin.clone(),
     };
@@ -157,6 +169,7 @@ mod tests {
             attempts: 100,
             failures: 50,
             saved,
+            interval: None,
             reason: String::new(),
         };
         let mut all = [

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use h3o::{CellIndex, Resolution};
 use schemas::lake::cell_from_i64;
 
+use super::swaps::{Current, Device, Replaced};
 use crate::analyze::interned::Interned;
 use crate::analyze::{AnalyzeError, columns};
 use crate::session::{LakeSession, SessionError};
@@ -34,6 +35,10 @@ pub(super) struct Seat {
     pub(super) stratum: u32,
     /// The seat of the same terminal that was met before.
     next: u32,
+    /// How often the terminal had been replaced before.
+    pub(super) replaced: u16,
+    /// The first day that rows are of.
+    first_day: NaiveDate,
     /// Days with an attempt.
     pub(super) days: u32,
     /// The day that rows are of, and the worst of those before.
@@ -66,9 +71,18 @@ pub(super) struct Counted {
     pub(super) seats: Vec<Seat>,
     /// The seat of each terminal that was met last.
     newest: Vec<u32>,
+    replaced: Replaced,
 }
 
 impl Counted {
+    /// Nothing yet, of terminals that were replaced on these days.
+    pub(super) fn new(replaced: Replaced) -> Self {
+        Self {
+            replaced,
+            ..Self::default()
+        }
+    }
+
     /// Adds the rows of a day.
     pub(super) async fn take(
         &mut self,
@@ -104,6 +118,7 @@ impl Counted {
                 continue;
             };
             let terminal = self.terminals.number(terminals.value(row));
+            let replaced = self.replaced.before(terminals.value(row), day);
             let mut number = |text| self.texts.number(text);
             let key = [
                 number(plmns.value(row)),
@@ -112,7 +127,7 @@ impl Counted {
                 number(rats.value(row)),
             ];
             let merchant = columns::text(&merchants, row).map_or(NONE, &mut number);
-            let seat = self.seat(cell, terminal, key);
+            let seat = self.seat(cell, terminal, key, (replaced, day));
             let seat = &mut self.seats[seat];
             // Whose it was last: days come in their order.
             if merchant != NONE {
@@ -144,7 +159,13 @@ impl Counted {
     }
 
     /// Finds the seat of a terminal; most have one.
-    fn seat(&mut self, cell: CellIndex, terminal: u32, key: [u32; 4]) -> usize {
+    fn seat(
+        &mut self,
+        cell: CellIndex,
+        terminal: u32,
+        key: [u32; 4],
+        (replaced, day): (u16, NaiveDate),
+    ) -> usize {
         if terminal as usize == self.newest.len() {
             self.newest.push(NONE);
         }
@@ -152,7 +173,8 @@ impl Counted {
         let mut at = newest;
         while at != NONE {
             let seat = &self.seats[at as usize];
-            if seat.cell == cell && [seat.plmn, seat.model, seat.firmware, seat.rat] == key {
+            let known = [seat.plmn, seat.model, seat.firmware, seat.rat];
+            if seat.cell == cell && known == key && seat.replaced == replaced {
                 return at as usize;
             }
             at = seat.next;
@@ -171,6 +193,8 @@ impl Counted {
             rat,
             stratum: NONE,
             next: newest,
+            replaced,
+            first_day: day,
             days: 0,
             day: None,
             today: DayCounts::default(),
@@ -185,6 +209,27 @@ impl Counted {
             daypart_failures: [0; 4],
         });
         self.seats.len() - 1
+    }
+
+    /// Returns the device of each terminal that stands there now, in the order of `terminals`.
+    pub(super) fn current(&self) -> Vec<Option<Current<'_>>> {
+        let mut devices = Vec::new();
+        let of_terminal = |newest: &u32| {
+            devices.clear();
+            let mut at = *newest;
+            while at != NONE {
+                let seat = &self.seats[at as usize];
+                devices.push(Device {
+                    replaced: seat.replaced,
+                    model: self.texts.text(seat.model),
+                    first: seat.first_day,
+                    last: seat.day.unwrap_or(seat.first_day),
+                });
+                at = seat.next;
+            }
+            Current::of(&devices)
+        };
+        self.newest.iter().map(of_terminal).collect()
     }
 
     /// Ends the last day, and gives every seat the names that methods know its device and its cell with

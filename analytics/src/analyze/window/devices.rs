@@ -15,6 +15,7 @@ use super::signal::{ModelColumns, Signal, TerminalColumns};
 use super::zones::WeakPlaces;
 use crate::analyze::AnalyzeError;
 use crate::analyze::publish::rows_to_batches;
+use crate::causes::explained_by;
 
 /// Lowest odds ratio, at the lower end of its interval, that condemns a model: less is not worth a
 /// release.
@@ -31,6 +32,7 @@ struct TerminalFlag<'c> {
     firmware: Option<&'c str>,
     carrier_plmn: &'c str,
     cell_r8: i64,
+    device_since: Option<String>,
     attempts: u64,
     failures: u64,
     judged_attempts: u64,
@@ -47,6 +49,7 @@ struct TerminalFlag<'c> {
     signal: TerminalColumns,
     reason: Option<&'static str>,
     action: Option<&'static str>,
+    explained_share: Option<f64>,
     failures_avoidable: Option<f64>,
     #[serde(flatten)]
     origin: Origin,
@@ -56,8 +59,8 @@ struct TerminalFlag<'c> {
 pub(super) struct Terminals {
     /// The rows of `terminal_flags`.
     pub(super) flags: Vec<RecordBatch>,
-    /// Those that fail too much.
-    pub(super) flagged: BTreeSet<String>,
+    /// Those that fail too much, with the share of their failures that they explain.
+    pub(super) flagged: HashMap<String, f64>,
 }
 
 /// Share of weak readings from which a terminal without a peer in its cell is not judged: its place
@@ -79,7 +82,7 @@ pub(super) fn terminals(
     let counts: Vec<TerminalCounts<'_>> = places
         .0
         .iter()
-        .filter(|place| !undecidable.contains(place.terminal))
+        .filter(|place| place.is_current && !undecidable.contains(place.terminal))
         .map(|place| TerminalCounts {
             terminal: place.terminal,
             model: place.device,
@@ -96,9 +99,9 @@ pub(super) fn terminals(
         }
     })?;
     drop(counts);
-    // Where each is most, with its attempts and failures everywhere.
+    // Where each is most, with its attempts and failures everywhere, since the device stands there.
     let mut totals: HashMap<&str, (&Place<'_>, u64, u64)> = HashMap::new();
-    for place in &places.0 {
+    for place in places.0.iter().filter(|place| place.is_current) {
         let (busiest, attempts, failures) = totals.entry(place.terminal).or_insert((place, 0, 0));
         *attempts += u64::from(place.attempts);
         *failures += u64::from(place.failures);
@@ -112,7 +115,7 @@ pub(super) fn terminals(
         .map(|terminal| TerminalRow::unjudged(terminal, 0, 0));
     let flags = judged.chain(unjudged).map(|row| {
         let (place, attempts, failures) = totals[row.terminal.as_str()];
-        let expected = row.expected_rate.map(|rate| rate * row.attempts as f64);
+        let explained_share = row.odds_ratio.filter(|_| row.flagged).map(explained_by);
         let signal = signal.of_terminal(&row.terminal);
         let (reason, action) = match verdict(row.flagged, signal.signal_flagged) {
             (reason, Some(FAILS)) if alone[place.stratum] => (reason, Some(FAILS_ALONE)),
@@ -124,6 +127,7 @@ pub(super) fn terminals(
             firmware: place.firmware,
             carrier_plmn: place.plmn,
             cell_r8: cell_to_i64(place.cell),
+            device_since: place.device_since.map(|day| day.to_string()),
             attempts,
             failures,
             judged_attempts: row.attempts,
@@ -139,17 +143,16 @@ pub(super) fn terminals(
             signal,
             reason,
             action,
-            failures_avoidable: expected
-                .filter(|_| row.flagged)
-                .map(|expected| (row.failures as f64 - expected).max(0.0)),
+            explained_share,
+            failures_avoidable: explained_share.map(|share| share * failures as f64),
             terminal_id: place.terminal,
             origin: origin.clone(),
         }
     });
-    let mut flagged = BTreeSet::new();
+    let mut flagged = HashMap::new();
     let flags = flags.inspect(|flag| {
-        if flag.flagged {
-            flagged.insert(flag.terminal_id.to_owned());
+        if let Some(share) = flag.explained_share {
+            flagged.insert(flag.terminal_id.to_owned(), share);
         }
     });
     // Millions of rows: none is kept longer than it takes to become columns.
@@ -204,7 +207,8 @@ fn undecidable<'c>(
             f64::from(place.weak_readings) >= f64::from(place.readings) * LONELY_WEAK_SHARE;
         weak_places.has(place.cell, place.plmn) || is_lonely && place.readings > 0 && is_weak
     };
-    let found = places.0.iter().filter(is_undecidable);
+    let current = places.0.iter().filter(|place| place.is_current);
+    let found = current.filter(is_undecidable);
     found.map(|place| place.terminal).collect()
 }
 
@@ -226,7 +230,8 @@ pub(super) struct DeviceModel {
     q: Option<f64>,
     breslow_day_p: Option<f64>,
     risk_difference: Option<f64>,
-    failures_avoidable: Option<f64>,
+    pub(super) explained_share: Option<f64>,
+    pub(super) failures_avoidable: Option<f64>,
     #[serde(flatten)]
     signal: ModelColumns,
     flagged: bool,
@@ -247,7 +252,7 @@ pub(super) struct DeviceModel {
 /// sound ones look better than they are.
 pub(super) fn models(
     places: &Places<'_>,
-    flagged_terminals: &BTreeSet<String>,
+    flagged_terminals: &HashMap<String, f64>,
     weak_places: &WeakPlaces,
     signal: &Signal,
     origin: &Origin,
@@ -255,7 +260,7 @@ pub(super) fn models(
     let sound: Vec<&Place<'_>> = places
         .0
         .iter()
-        .filter(|place| !flagged_terminals.contains(place.terminal))
+        .filter(|place| !flagged_terminals.contains_key(place.terminal))
         .filter(|place| !weak_places.has(place.cell, place.plmn))
         .collect();
     let mut condemned: Vec<DeviceModel> = Vec::new();
@@ -276,6 +281,7 @@ pub(super) fn models(
         let worst = compared.into_iter().find(|model| model.device() == worst);
         condemned.extend(worst.map(|worst| DeviceModel {
             flagged: true,
+            explained_share: worst.odds_ratio.map(explained_by),
             action: Some("update or roll back the firmware, or replace the model"),
             ..worst
         }));
@@ -283,7 +289,8 @@ pub(super) fn models(
 }
 
 impl DeviceModel {
-    fn device(&self) -> String {
+    /// Model and firmware, as places name them.
+    pub(super) fn device(&self) -> String {
         format!("{} {}", self.model, self.firmware.as_deref().unwrap_or("?"))
     }
 }
@@ -342,7 +349,8 @@ fn compare(
             q: row.by_terminal.and_then(|by_terminal| by_terminal.q),
             breslow_day_p: row.breslow_day_p,
             risk_difference: row.risk_difference,
-            failures_avoidable: row.avoidable,
+            explained_share: None,
+            failures_avoidable: None,
             signal: signal.of_model(&row.model),
             flagged: false,
             action: None,

@@ -20,10 +20,12 @@ use statistics::effect::{
 };
 
 use super::Origin;
+use crate::analyze::steps::Steps;
 use crate::analyze::{AnalyzeError, columns};
 use crate::session::LakeSession;
 use fleet::{DayCounts, Fleet, Member, Sums};
-use treated::{Overlap, REACH, Span, Treated};
+pub(super) use treated::Treated;
+use treated::{Overlap, REACH, Shared, Span};
 
 /// A row of `intervention_effects`.
 #[derive(Debug, Serialize)]
@@ -57,18 +59,29 @@ pub(super) struct Effect {
     origin: Origin,
 }
 
+/// Reads what was done to whom in the window, or shortly before.
+pub(super) async fn treated(
+    lake: &LakeSession,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<Treated>, AnalyzeError> {
+    treated::read(lake, from, to).await
+}
+
 /// Estimates every intervention begun in the window, or so shortly before that its days reach into it.
 pub(super) async fn find(
     lake: &LakeSession,
     origin: &Origin,
     from: NaiveDate,
     to: NaiveDate,
+    steps: &mut Steps<'_>,
 ) -> Result<Vec<Effect>, AnalyzeError> {
     let all = treated::read(lake, from, to).await?;
     let in_reach = all.iter().filter(|one| one.start + REACH > from);
+    let shared = Shared::of(&all);
     let mut due: Vec<(Span, Overlap, &Treated)> = in_reach
         .map(|one| {
-            let (span, overlap) = treated::span(one, &all, to);
+            let (span, overlap) = shared.span(one, to);
             (span, overlap, one)
         })
         .collect();
@@ -83,6 +96,8 @@ pub(super) async fn find(
         let touched = touched.flat_map(|other| &other.terminals);
         let barred: HashSet<&str> = touched.chain(&flagged).map(String::as_str).collect();
         for (_, overlap, one) in group {
+            let done = effects.len() + 1;
+            steps.say(format!("effect of intervention {done} of {}", due.len()))?;
             effects.push(effect(lake, one, (span, overlap), (&fleet, &barred), origin).await?);
         }
     }

@@ -5,6 +5,8 @@ use h3o::CellIndex;
 use rayon::prelude::*;
 
 use super::counted::{Counted, DayCounts, NONE, Seat};
+use super::effects;
+use super::swaps::Replaced;
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
 
@@ -23,6 +25,8 @@ pub(super) struct Place<'c> {
     /// Model and firmware together.
     pub(super) device: &'c str,
     pub(super) rat: &'c str,
+    /// How often the terminal had been replaced.
+    replaced: u16,
     /// Cell and carrier together.
     pub(super) stratum: &'c str,
     pub(super) attempts: u32,
@@ -35,6 +39,10 @@ pub(super) struct Place<'c> {
     /// Class of radio technology and strength.
     pub(super) signal: u32,
     pub(super) days: u32,
+    /// Whether these are counts of the device that stands there now.
+    pub(super) is_current: bool,
+    /// Since when it does, if another one did before.
+    pub(super) device_since: Option<NaiveDate>,
     pub(super) daypart_attempts: [u32; 4],
     pub(super) daypart_failures: [u32; 4],
 }
@@ -47,6 +55,7 @@ impl<'c> Places<'c> {
     /// Returns the places that were counted; one without attempt and reading says nothing.
     pub(super) fn of(counted: &'c Counted) -> Self {
         let text = |number| counted.texts.text(number);
+        let current = counted.current();
         let mut places: Vec<Place<'c>> = Vec::with_capacity(counted.seats.len());
         for seat in &counted.seats {
             let terminal = counted.terminals.text(seat.terminal);
@@ -60,6 +69,7 @@ impl<'c> Places<'c> {
             };
             let usual_failures = seat.failures.saturating_sub(worst.failures);
             let usual_attempts = attempts.saturating_sub(worst.attempts);
+            let device = current[seat.terminal as usize];
             let place = Place {
                 cell: seat.cell,
                 plmn: text(seat.plmn),
@@ -70,6 +80,7 @@ impl<'c> Places<'c> {
                 firmware: Some(seat.firmware).filter(is_known).map(text),
                 device: text(seat.device),
                 rat: text(seat.rat),
+                replaced: seat.replaced,
                 stratum: text(seat.stratum),
                 attempts,
                 failures: seat.failures,
@@ -79,6 +90,8 @@ impl<'c> Places<'c> {
                 weak_readings: seat.weak_readings,
                 signal: signal_class(seat),
                 days: seat.days,
+                is_current: device.is_none_or(|device| device.is(seat.replaced, text(seat.model))),
+                device_since: device.and_then(|device| device.since),
                 daypart_attempts: std::array::from_fn(|part| {
                     seat.daypart_attempts[part].max(seat.daypart_failures[part])
                 }),
@@ -123,6 +136,7 @@ impl<'c> Place<'c> {
             self.model,
             firmware,
             self.rat,
+            self.replaced,
         )
     }
 }
@@ -133,7 +147,8 @@ pub(super) async fn read(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Counted, AnalyzeError> {
-    let mut counted = Counted::default();
+    let treated = effects::treated(lake, from, to).await?;
+    let mut counted = Counted::new(Replaced::of(&treated));
     for day in from.iter_days().take_while(|day| *day <= to) {
         counted.take(lake, day).await?;
     }

@@ -55,12 +55,23 @@ pub(super) struct ModelColumns {
 pub(super) struct Signal {
     terminals: HashMap<String, TerminalColumns>,
     models: HashMap<String, ModelColumns>,
+    beyond_bounds: usize,
 }
 
 impl Signal {
     /// Returns the columns of a terminal.
     pub(super) fn of_terminal(&self, terminal: &str) -> TerminalColumns {
         self.terminals.get(terminal).cloned().unwrap_or_default()
+    }
+
+    /// Says whose signal was not compared because it would have cost too much.
+    pub(super) fn note(&self) -> Option<String> {
+        (self.beyond_bounds > 0).then(|| {
+            format!(
+                "the antennas of {} terminals are not testable: they share too many radio cells to be compared",
+                self.beyond_bounds
+            )
+        })
     }
 
     /// Returns the columns of a model with its firmware.
@@ -119,6 +130,7 @@ impl Heard {
         }
         let of_terminals = bias(&rows)?;
         Ok(Signal {
+            beyond_bounds: of_terminals.terminals_beyond_bounds,
             terminals: terminals(of_terminals),
             models: of_models
                 .models

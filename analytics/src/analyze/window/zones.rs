@@ -12,8 +12,10 @@ use statistics::zones::{
 };
 
 use super::Origin;
+use super::explained::ZonePlaces;
 use super::places::Places;
 use crate::analyze::{AnalyzeError, columns};
+use crate::causes::explained_by;
 use crate::session::LakeSession;
 
 /// Attempts of another carrier in a zone from which its rate there is worth advising on.
@@ -47,6 +49,7 @@ pub(super) struct CellRow {
     p: Option<f64>,
     q: Option<f64>,
     class: &'static str,
+    explained_share: Option<f64>,
     readings: u64,
     weak_readings: u64,
     #[serde(flatten)]
@@ -167,7 +170,7 @@ impl WeakPlaces {
 ///
 /// A terminal there cannot be told from its place, whatever its peers in the very cell do.
 pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeError> {
-    let report = search(places, &BTreeSet::new(), false)?;
+    let report = search(places, &HashMap::new(), false)?;
     let pockets = report.refused.iter().map(|refused| &refused.zone);
     let pockets = pockets.filter(|zone| {
         zone.terminals >= POCKET_TERMINALS
@@ -193,7 +196,7 @@ pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeErro
 
 fn search(
     places: &Places<'_>,
-    flagged: &BTreeSet<String>,
+    flagged: &HashMap<String, f64>,
     lists_cells: bool,
 ) -> Result<ZonesReport, AnalyzeError> {
     let counts: Vec<PlaceCounts<'_>> = places
@@ -215,7 +218,7 @@ fn search(
             daypart_attempts: place.daypart_attempts.map(u64::from),
         })
         .collect();
-    let flagged: Vec<&str> = flagged.iter().map(String::as_str).collect();
+    let flagged: Vec<&str> = flagged.keys().map(String::as_str).collect();
     let options = ZoneOptions {
         lists_cells,
         ..ZoneOptions::default()
@@ -229,7 +232,7 @@ fn search(
 /// Finds the zones without the flagged terminals, and names them.
 pub(super) fn find(
     places: &Places<'_>,
-    flagged: &BTreeSet<String>,
+    flagged: &HashMap<String, f64>,
     known: &[KnownZone],
     origin: &Origin,
     to: NaiveDate,
@@ -266,7 +269,7 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
     for (zone, id) in report.zones.iter().zip(ids) {
         for plmn in &zone.plmns {
             for cell in &zone.cells {
-                zone_of.insert((*cell, plmn.as_str()), (*id, zone.kind.as_str()));
+                zone_of.insert((*cell, plmn.as_str()), (*id, zone));
             }
         }
     }
@@ -276,7 +279,7 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
             cell_r8: cell_to_i64(cell.cell),
             carrier_plmn: cell.plmn.clone(),
             zone_id: zone.map(|(id, _)| (*id).to_owned()),
-            zone_kind: zone.map(|(_, kind)| *kind),
+            zone_kind: zone.map(|(_, zone)| zone.kind.as_str()),
             terminals: cell.terminals as u64,
             merchants: cell.merchants as u64,
             attempts: cell.attempts,
@@ -290,12 +293,46 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
             p: cell.p,
             q: cell.q,
             class: cell.class.as_str(),
+            explained_share: zone.map(|(_, zone)| explained_by(zone.rate_ratio)),
             readings: cell.readings,
             weak_readings: cell.weak_readings,
             origin: origin.clone(),
         }
     };
     report.cells.par_iter().map(row).collect()
+}
+
+impl Found {
+    /// Every zone, weak ones first.
+    fn zones(&mut self) -> impl Iterator<Item = &mut ZoneRow> {
+        self.weak.iter_mut().chain(&mut self.failure)
+    }
+
+    /// Returns how many zones there are.
+    pub(super) fn len(&self) -> usize {
+        self.weak.len() + self.failure.len()
+    }
+
+    /// Returns where the zones lie.
+    pub(super) fn places(&self) -> ZonePlaces<'_> {
+        let ids = self.weak.iter().chain(&self.failure);
+        let numbers: HashMap<&str, usize> =
+            ids.map(|zone| zone.zone_id.as_str()).zip(0..).collect();
+        let inside = self.cells.iter().filter_map(|row| {
+            let cell = schemas::lake::cell_from_i64(row.cell_r8)?;
+            let number = numbers.get(row.zone_id.as_deref()?)?;
+            let place = (cell, row.carrier_plmn.as_str());
+            Some((place, (*number, row.explained_share?)))
+        });
+        inside.collect()
+    }
+
+    /// Takes over how many failures each zone could avoid.
+    pub(super) fn avoid(&mut self, failures: &[f64]) {
+        for (zone, avoidable) in self.zones().zip(failures) {
+            zone.failures_avoidable = *avoidable;
+        }
+    }
 }
 
 impl ZoneRow {
@@ -306,7 +343,6 @@ impl ZoneRow {
             .iter()
             .map(|other| format!("{} {} of {}", other.plmn, other.failures, other.attempts))
             .collect();
-        let at_baseline = zone.attempts as f64 * zone.baseline_rate;
         Self {
             zone_id,
             kind: zone.kind.as_str(),
@@ -337,7 +373,7 @@ impl ZoneRow {
             survives_leave_one_out: zone.survives_leave_one_out,
             other_carriers: (!others.is_empty()).then(|| others.join(";")),
             action: Some(action(zone)),
-            failures_avoidable: (zone.failures as f64 - at_baseline).max(0.0),
+            failures_avoidable: 0.0,
             reason: None,
             origin: origin.clone(),
         }

@@ -35,7 +35,12 @@ pub fn most_alike(treated: &[f64], pool: &[f64], rounds: usize) -> Vec<usize> {
 }
 
 /// The better of two equally near ones.
-fn nearer(rates: &[f64], rate: f64, below: Option<usize>, above: Option<usize>) -> Option<usize> {
+pub(super) fn nearer(
+    rates: &[f64],
+    rate: f64,
+    below: Option<usize>,
+    above: Option<usize>,
+) -> Option<usize> {
     match (below, above) {
         (Some(below), Some(above)) => Some(if rates[above] - rate < rate - rates[below] {
             above
@@ -47,7 +52,7 @@ fn nearer(rates: &[f64], rate: f64, below: Option<usize>, above: Option<usize>) 
 }
 
 /// Positions that are free, found from either side without walking over those that are not.
-struct Free {
+pub(super) struct Free {
     /// A position at or above which nothing nearer is free; the length is past the end.
     up: Vec<usize>,
     /// The same downwards, shifted by one: 0 is before the beginning.
@@ -55,23 +60,23 @@ struct Free {
 }
 
 impl Free {
-    fn of(count: usize) -> Self {
+    pub(super) fn of(count: usize) -> Self {
         Self {
             up: (0..=count).collect(),
             down: (0..=count).collect(),
         }
     }
 
-    fn at_or_above(&mut self, position: usize) -> Option<usize> {
+    pub(super) fn at_or_above(&mut self, position: usize) -> Option<usize> {
         let found = root(&mut self.up, position);
         (found + 1 < self.up.len()).then_some(found)
     }
 
-    fn below(&mut self, position: usize) -> Option<usize> {
+    pub(super) fn below(&mut self, position: usize) -> Option<usize> {
         root(&mut self.down, position).checked_sub(1)
     }
 
-    fn take(&mut self, position: usize) {
+    pub(super) fn take(&mut self, position: usize) {
         self.up[position] = position + 1;
         self.down[position + 1] = position;
     }

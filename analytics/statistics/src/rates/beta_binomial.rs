@@ -57,6 +57,53 @@ pub fn beta_prior<Id: Ord + Clone + Display + Sync>(
     Ok(fit(&merged(rows)?))
 }
 
+/// A prior together with the rows it was fitted to: what counts of the same kind, such as those of some
+/// of the rows together, say of their rate.
+#[derive(Debug, Clone, Copy)]
+pub struct FittedPrior {
+    prior: BetaPrior,
+    pooled: Pooled,
+}
+
+impl FittedPrior {
+    /// Fits the prior of [`beta_prior`]; `None` for fewer than two rows with attempts.
+    ///
+    /// # Errors
+    /// When failures exceed attempts.
+    pub fn of<Id: Ord + Clone + Display + Sync>(
+        rows: &[Counts<Id>],
+    ) -> Result<Option<Self>, RatesError> {
+        let rows = merged(rows)?;
+        let pooled = Pooled::of(rows.iter());
+        Ok(fit(&rows).map(|prior| Self { prior, pooled }))
+    }
+
+    /// Returns the shrunken rate of some counts, and the ends of its interval, as [`beta_binomial`]
+    /// does for a row; `level` is inside (0, 1).
+    ///
+    /// # Errors
+    /// When failures exceed attempts, or the level is no probability.
+    pub fn estimate<Id: Clone + Display>(
+        &self,
+        row: &Counts<Id>,
+        level: f64,
+    ) -> Result<(f64, Option<(f64, f64)>), RatesError> {
+        check_level(&Options {
+            level,
+            ..Options::default()
+        })?;
+        if row.failures > row.attempts {
+            return Err(RatesError::FailuresExceedAttempts {
+                id: row.id.to_string(),
+                failures: row.failures,
+                attempts: row.attempts,
+            });
+        }
+        let shrunk = self.prior.shrink(row, self.pooled, level);
+        Ok((shrunk.eb_rate, shrunk.ends))
+    }
+}
+
 fn fit<Id: Sync>(rows: &[Counts<Id>]) -> Option<BetaPrior> {
     let counts: Vec<(u64, u64)> = rows
         .iter()

@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
+use rayon::prelude::*;
 use schemas::lake::cell_from_i64;
+use statistics::rates::{self, FittedPrior};
+use statistics::special::beta_quantile;
 
 use crate::analyze::{AnalyzeError, columns};
 use crate::session::LakeSession;
-use crate::views;
+use crate::{causes, views};
 
 const CAUSES: &str = include_str!("../../../../sql/rollups/action_causes.sql");
 const ATTEMPTS: &str = include_str!("../../../../sql/rollups/action_attempts.sql");
@@ -17,6 +20,8 @@ const ATTEMPTS: &str = include_str!("../../../../sql/rollups/action_attempts.sql
 const ADVICE_ATTEMPTS: u64 = 100;
 /// How many times a carrier has to be better.
 const BETTER_BY: f64 = 2.0;
+/// Probability that an interval covers.
+const LEVEL: f64 = 0.95;
 
 /// Failures among attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,10 +39,41 @@ impl Counts {
         self.attempts += other.attempts;
         self.failures += other.failures;
     }
+}
 
-    /// Failures beyond those at another rate.
-    pub(super) fn beyond(self, rate: f64) -> f64 {
-        (self.failures as f64 - self.attempts as f64 * rate).max(0.0)
+/// How often another carrier fails in some cells, as far as its counts there and elsewhere tell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct OtherCarrier {
+    pub(super) plmn: String,
+    pub(super) there: Counts,
+    /// Its rate there, drawn towards those of its other cells.
+    pub(super) rate: f64,
+    /// The 95 % interval of the rate.
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl OtherCarrier {
+    /// Returns what a change to it should save of so many failures in so many attempts, `at_most` so
+    /// many: expected, lowest and highest.
+    pub(super) fn saves(&self, attempts: u64, failures: f64, at_most: f64) -> [f64; 3] {
+        [self.rate, self.high, self.low].map(|rate| {
+            let beyond = failures - attempts as f64 * rate;
+            beyond.min(at_most).max(0.0)
+        })
+    }
+
+    /// Says what it rests on.
+    pub(super) fn counted(&self) -> String {
+        format!(
+            "on {} in the same cells {} of {}, {:.1} % ({:.1} to {:.1}) to be expected",
+            self.plmn,
+            self.there.failures,
+            self.there.attempts,
+            100.0 * self.rate,
+            100.0 * self.low,
+            100.0 * self.high
+        )
     }
 }
 
@@ -46,6 +82,7 @@ impl Counts {
 pub(super) struct Cells {
     by_cell: HashMap<CellIndex, Vec<(String, Counts)>>,
     by_carrier: HashMap<String, Counts>,
+    priors: HashMap<String, FittedPrior>,
 }
 
 impl Cells {
@@ -66,12 +103,12 @@ impl Cells {
     }
 
     /// Returns the best other carrier in these cells, if one is measured and clearly better there.
-    pub(super) fn better<'a>(
-        &'a self,
+    pub(super) fn better(
+        &self,
         cells: &[CellIndex],
         own: &[&str],
         rate: f64,
-    ) -> Option<(&'a str, Counts)> {
+    ) -> Option<OtherCarrier> {
         let mut others: HashMap<&str, Counts> = HashMap::new();
         for (plmn, counts) in cells
             .iter()
@@ -82,13 +119,59 @@ impl Cells {
                 others.entry(plmn).or_default().add(*counts);
             }
         }
-        let is_better = |(_, there): &(&str, Counts)| {
-            there.attempts >= ADVICE_ATTEMPTS && there.rate() * BETTER_BY <= rate
-        };
-        others.into_iter().filter(is_better).min_by(|one, other| {
-            let by_rate = one.1.rate().total_cmp(&other.1.rate());
-            by_rate.then(one.0.cmp(other.0))
+        let measured = others
+            .into_iter()
+            .filter(|(_, there)| there.attempts >= ADVICE_ATTEMPTS);
+        let others = measured.map(|(plmn, there)| self.other(plmn, there));
+        let better = others.filter(|other| other.rate * BETTER_BY <= rate);
+        better.min_by(|one, other| {
+            let by_rate = one.rate.total_cmp(&other.rate);
+            by_rate.then_with(|| one.plmn.cmp(&other.plmn))
         })
+    }
+
+    fn other(&self, plmn: &str, there: Counts) -> OtherCarrier {
+        let counts = rates::Counts {
+            id: plmn.to_owned(),
+            attempts: there.attempts,
+            failures: there.failures,
+        };
+        let prior = self.priors.get(plmn);
+        let shrunk = prior.and_then(|prior| prior.estimate(&counts, LEVEL).ok());
+        // A carrier of one cell has only its counts there, and Jeffreys' prior.
+        let (failures, successes) = (
+            there.failures as f64 + 0.5,
+            there.attempts.saturating_sub(there.failures) as f64 + 0.5,
+        );
+        let end = |p| beta_quantile(p, failures, successes);
+        let alone = || (end(0.5 * (1.0 - LEVEL)), end(0.5 * (1.0 + LEVEL)));
+        let (rate, ends) = shrunk.unwrap_or((failures / (failures + successes), None));
+        let (low, high) = ends.unwrap_or_else(alone);
+        OtherCarrier {
+            plmn: plmn.to_owned(),
+            there,
+            rate,
+            low,
+            high,
+        }
+    }
+
+    /// Learns, once all cells are known, how the rates of each carrier's cells lie.
+    pub(super) fn learn(&mut self) {
+        let mut rows: HashMap<&str, Vec<rates::Counts<CellIndex>>> = HashMap::new();
+        for (cell, carriers) in &self.by_cell {
+            for (plmn, counts) in carriers {
+                rows.entry(plmn).or_default().push(rates::Counts {
+                    id: *cell,
+                    attempts: counts.attempts,
+                    failures: counts.failures,
+                });
+            }
+        }
+        let priors = rows
+            .into_par_iter()
+            .filter_map(|(plmn, rows)| Some((plmn.to_owned(), FittedPrior::of(&rows).ok()??)));
+        self.priors = priors.collect();
     }
 }
 
@@ -102,10 +185,6 @@ pub(super) struct Facts {
     /// Attempts by terminal, carrier and cell.
     attempts: HashMap<String, Vec<AttemptsAt>>,
     by_merchant: HashMap<String, u64>,
-    /// Failures a flagged terminal has beyond its peers.
-    pub(super) avoidable: HashMap<String, f64>,
-    /// Odds ratio of flagged models, by model and firmware.
-    pub(super) odds_ratios: HashMap<String, f64>,
 }
 
 impl Facts {
@@ -118,16 +197,6 @@ impl Facts {
         let mut facts = Self::default();
         facts.read_cells(lake, to).await?;
         facts.read_attempts(lake, from, to, evidence).await?;
-        let terminals = format!(
-            "select terminal_id as name, failures_avoidable as number from lake.terminal_flags \
-             where flagged and window_to = date '{to}'"
-        );
-        facts.avoidable = numbers(lake, &terminals).await?;
-        let models = format!(
-            "select model || ' ' || coalesce(firmware, '?') as name, odds_ratio as number \
-             from lake.device_models where flagged and window_to = date '{to}'"
-        );
-        facts.odds_ratios = numbers(lake, &models).await?;
         Ok(facts)
     }
 
@@ -151,6 +220,7 @@ impl Facts {
                 }
             }
         }
+        self.cells.learn();
         Ok(())
     }
 
@@ -225,17 +295,6 @@ impl Facts {
     }
 }
 
-async fn numbers(lake: &LakeSession, sql: &str) -> Result<HashMap<String, f64>, AnalyzeError> {
-    let mut found = HashMap::new();
-    for batch in &lake.collect(sql).await?.batches {
-        let names = columns::texts(batch, "name")?;
-        let numbers = columns::numbers(batch, "number")?;
-        let rows = names.iter().flatten().zip(numbers);
-        found.extend(rows.filter_map(|(name, number)| Some((name.to_owned(), number?))));
-    }
-    Ok(found)
-}
-
 /// What the causes of failures call for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Remedy {
@@ -243,6 +302,9 @@ pub(super) enum Remedy {
     Line,
     Terminal,
     Model,
+    /// What the zone explains, on carriers whose signal is weak there.
+    Place,
+    /// Weak signal beside that.
     Signal,
     Wiring,
     Region,
@@ -251,11 +313,12 @@ pub(super) enum Remedy {
 }
 
 /// Every remedy, and the column of the failures that call for it.
-const REMEDIES: [(Remedy, &str); 9] = [
+const REMEDIES: [(Remedy, &str); 10] = [
     (Remedy::Outage, "outage"),
     (Remedy::Line, "line"),
     (Remedy::Terminal, "terminal"),
     (Remedy::Model, "model"),
+    (Remedy::Place, "place"),
     (Remedy::Signal, "signal"),
     (Remedy::Wiring, "wiring"),
     (Remedy::Region, "region"),
@@ -272,7 +335,8 @@ pub(super) struct Evidence {
     pub(super) carrier: Option<String>,
     pub(super) cell: Option<CellIndex>,
     pub(super) device: String,
-    pub(super) failures: u64,
+    /// Shares of failures, added up.
+    pub(super) failures: f64,
 }
 
 impl Evidence {
@@ -285,13 +349,19 @@ impl Evidence {
     }
 }
 
+/// Returns the statement that counts what the failures of some days call for.
+pub(super) fn remedies(from: NaiveDate, to: NaiveDate) -> String {
+    let sql = causes::bind(CAUSES, &format!("date '{to}'"));
+    dated(&sql, from, to).replace("{closed_regions}", &views::closed_regions(from, to))
+}
+
 /// Reads what the failures of the window call for.
 pub(super) async fn evidence(
     lake: &LakeSession,
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Vec<Evidence>, AnalyzeError> {
-    let sql = dated(CAUSES, from, to).replace("{closed_regions}", &views::closed_regions(from, to));
+    let sql = remedies(from, to);
     let answer = lake.collect(&sql).await?;
     let mut evidence = Vec::with_capacity(answer.rows());
     for batch in &answer.batches {
@@ -300,8 +370,10 @@ pub(super) async fn evidence(
         let (carriers, devices) = (text("carrier_plmn")?, text("device")?);
         let cells = columns::optional_integers(batch, "cell_r8")?;
         for (remedy, column) in REMEDIES {
-            let failures = columns::counts(batch, column)?;
-            for (row, failures) in failures.into_iter().enumerate().filter(|(_, of)| *of > 0) {
+            let failures = columns::numbers(batch, column)?
+                .into_iter()
+                .map(Option::unwrap_or_default);
+            for (row, failures) in failures.enumerate().filter(|(_, of)| *of > 0.0) {
                 evidence.push(Evidence {
                     remedy,
                     terminal: terminals.value(row).to_owned(),
@@ -327,6 +399,7 @@ pub(super) struct ZoneFacts {
     pub(super) cells: Vec<CellIndex>,
     pub(super) counts: Counts,
     pub(super) baseline_rate: f64,
+    pub(super) avoidable: f64,
 }
 
 /// Reads the zones of the window that are zones still.
@@ -337,7 +410,8 @@ pub(super) async fn zones(
     let mut zones = Vec::new();
     for table in ["weak_zones", "failure_zones"] {
         let sql = format!(
-            "select zone_id, kind, carrier_plmn, carriers, cells_r8, attempts, failures, baseline_rate \
+            "select zone_id, kind, carrier_plmn, carriers, cells_r8, attempts, failures, baseline_rate, \
+             failures_avoidable \
              from lake.{table} where window_to = date '{to}' and state <> 'resolved' order by zone_id"
         );
         for batch in &lake.collect(&sql).await?.batches {
@@ -347,6 +421,7 @@ pub(super) async fn zones(
             let attempts = columns::counts(batch, "attempts")?;
             let failures = columns::counts(batch, "failures")?;
             let baseline = columns::numbers(batch, "baseline_rate")?;
+            let avoidable = columns::numbers(batch, "failures_avoidable")?;
             for row in 0..batch.num_rows() {
                 let listed = cells.value(row).split(';');
                 zones.push(ZoneFacts {
@@ -360,6 +435,7 @@ pub(super) async fn zones(
                         failures: failures[row],
                     },
                     baseline_rate: baseline[row].unwrap_or(0.0),
+                    avoidable: avoidable[row].unwrap_or(0.0),
                 });
             }
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use h3o::CellIndex;
 use schemas::interventions::Action;
 
-use super::Advice;
-use super::facts::{Counts, Evidence, Facts, Remedy};
+use super::facts::{Evidence, Facts, Remedy};
+use super::{Advice, whole};
 
 /// Says what would help a terminal, or a merchant by all its terminals.
 pub(super) fn advise(evidence: &[&Evidence], attempts: u64, facts: &Facts) -> Vec<Advice> {
@@ -14,31 +14,31 @@ pub(super) fn advise(evidence: &[&Evidence], attempts: u64, facts: &Facts) -> Ve
     for one in evidence {
         by_remedy.entry(one.remedy).or_default().push(one);
     }
-    let mut all = Vec::new();
+    let mut radio = by_remedy.remove(&Remedy::Place).unwrap_or_default();
+    radio.extend(by_remedy.remove(&Remedy::Signal).unwrap_or_default());
+    let mut all = signal(&radio, facts);
     for (remedy, evidence) in by_remedy {
-        if remedy == Remedy::Signal {
-            all.extend(signal(&evidence, facts));
-            continue;
-        }
-        let failures = failures(&evidence);
+        let saved = failures(&evidence);
+        let failures = whole(saved);
         // A failure whose heartbeat was lost is an attempt all the same.
         let attempts = attempts.max(failures);
         let counted = format!("{failures} of {attempts} attempts");
-        let (action, saved, reason) = simple(remedy, &evidence, &counted, facts);
+        let (action, is_saved, reason) = simple(remedy, &evidence, &counted);
         all.push(Advice {
             action,
             carrier: carrier(&evidence),
             suggested: None,
             attempts,
             failures,
-            saved,
+            saved: is_saved.then_some(saved),
+            interval: None,
             reason,
         });
     }
     all
 }
 
-fn failures(evidence: &[&Evidence]) -> u64 {
+fn failures(evidence: &[&Evidence]) -> f64 {
     evidence.iter().map(|one| one.failures).sum()
 }
 
@@ -54,78 +54,64 @@ fn carrier(evidence: &[&Evidence]) -> Option<String> {
     }
 }
 
-/// What helps where one thing does.
-fn simple(
-    remedy: Remedy,
-    evidence: &[&Evidence],
-    counted: &str,
-    facts: &Facts,
-) -> (Action, Option<f64>, String) {
-    let all = Some(failures(evidence) as f64);
+/// What helps where one thing does, and whether that saves what it is for.
+fn simple(remedy: Remedy, evidence: &[&Evidence], counted: &str) -> (Action, bool, String) {
     match remedy {
         Remedy::Outage => (
             Action::Wait,
-            None,
+            false,
             format!("{counted} failed in outages of host, carrier, region or release"),
         ),
         Remedy::Line => (
             Action::CorrectConfiguration,
-            all,
+            true,
             format!("{counted} got no answer over a fixed line or Wi-Fi"),
         ),
         Remedy::Wiring => (
             Action::CorrectConfiguration,
-            all,
+            true,
             format!("{counted} got no answer where the signal is good and everybody fails"),
         ),
         Remedy::Terminal => {
             let terminals: BTreeSet<&str> = evidence.iter().map(|one| &*one.terminal).collect();
-            let saved: f64 = terminals
-                .iter()
-                .filter_map(|it| facts.avoidable.get(*it))
-                .sum();
             (
                 Action::Replace,
-                Some(saved),
+                true,
                 format!(
-                    "{counted} failed on {}, which peers beside do not; check SIM and antenna first",
+                    "{counted} failed on {} beyond what peers beside do; check SIM and antenna first",
                     some(&terminals, "terminals")
                 ),
             )
         }
         Remedy::Model => {
             let devices: BTreeSet<&str> = evidence.iter().map(|one| &*one.device).collect();
-            let saved = evidence.iter().map(|one| {
-                let odds_ratio = facts.odds_ratios.get(&one.device).copied().unwrap_or(1.0);
-                one.failures as f64 * (1.0 - 1.0 / odds_ratio.max(1.0))
-            });
             (
                 Action::UpdateFirmware,
-                Some(saved.sum()),
+                true,
                 format!(
-                    "{counted} failed on {}, which fail more than others in the same cells",
+                    "{counted} failed on {} beyond what others in the same cells do",
                     some(&devices, "models")
                 ),
             )
         }
         Remedy::Region => (
             Action::OpenRegion,
-            all,
+            true,
             format!("{counted} were refused: the region is not open to the acquirer"),
         ),
         Remedy::Geofence => (
             Action::Move,
-            all,
+            true,
             format!(
                 "{counted} were refused outside the registered place: move back, or register the new place"
             ),
         ),
         Remedy::Configuration => (
             Action::CorrectConfiguration,
-            all,
+            true,
             format!("{counted} were refused for the set-up of merchant or terminal"),
         ),
-        Remedy::Signal => unreachable!("signal has advice of its own"),
+        Remedy::Place | Remedy::Signal => unreachable!("weak signal has advice of its own"),
     }
 }
 
@@ -160,50 +146,49 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
     let tried = places
         .iter()
         .map(|(terminal, cell)| facts.attempts_at(terminal, carrier, *cell));
-    let failures = failures(evidence);
-    let counts = Counts {
-        attempts: tried.sum::<u64>().max(failures),
-        failures,
-    };
-    let counted = format!(
-        "{failures} of {} attempts failed for weak signal of {carrier}",
-        counts.attempts
-    );
+    let failed = failures(evidence);
+    let failures = whole(failed);
+    let attempts = tried.sum::<u64>().max(failures);
+    let counted = format!("{failures} of {attempts} attempts failed for weak signal of {carrier}");
     let advice = |action, saved, reason| Advice {
         action,
         carrier: Some(carrier.to_owned()),
         suggested: None,
-        attempts: counts.attempts,
+        attempts,
         failures,
         saved,
+        interval: None,
         reason,
     };
     let cells: BTreeSet<CellIndex> = places.into_iter().map(|(_, cell)| cell).collect();
     let cells: Vec<CellIndex> = cells.into_iter().collect();
     let mut all = Vec::new();
-    if let Some((plmn, there)) = facts.cells.better(&cells, &[carrier], counts.rate()) {
-        let reason = format!(
-            "{counted}; on {plmn} in the same cells {} of {}",
-            there.failures, there.attempts
-        );
+    let rate = failed / attempts.max(1) as f64;
+    if let Some(other) = facts.cells.better(&cells, &[carrier], rate) {
+        let [saved, low, high] = other.saves(attempts, failed, failed);
         all.push(Advice {
-            suggested: Some(plmn.to_owned()),
-            ..advice(Action::ChangeSim, Some(counts.beyond(there.rate())), reason)
+            suggested: Some(other.plmn.clone()),
+            interval: Some((low, high)),
+            ..advice(
+                Action::ChangeSim,
+                Some(saved),
+                format!("{counted}; {}", other.counted()),
+            )
         });
     }
     let usual = facts.cells.ordinary_rate(carrier);
     let reason = match usual {
-        Some(rate) => format!(
-            "{counted}, {:.0} at its usual rate",
-            counts.attempts as f64 * rate
-        ),
+        Some(rate) => format!("{counted}, {:.0} at its usual rate", attempts as f64 * rate),
         None => counted.clone(),
     };
-    all.push(advice(
-        Action::BoosterOrAntenna,
-        usual.map(|rate| counts.beyond(rate)),
-        reason,
-    ));
+    // What a zone explains is beyond the usual already; the rest is measured against it.
+    let (of_places, beside): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().partition(|one| one.remedy == Remedy::Place);
+    let beyond = |rate| {
+        let beside = self::failures(&beside) - attempts as f64 * rate;
+        self::failures(&of_places) + beside.max(0.0)
+    };
+    all.push(advice(Action::BoosterOrAntenna, usual.map(beyond), reason));
     // Where nothing else is worth doing, neither is this.
     if all.iter().any(Advice::is_worth_it) {
         all.push(advice(
@@ -223,7 +208,7 @@ mod tests {
         "881f1d4887fffff".parse().expect("a cell")
     }
 
-    fn evidence(remedy: Remedy, terminal: &str, failures: u64) -> Evidence {
+    fn evidence(remedy: Remedy, terminal: &str, failures: f64) -> Evidence {
         Evidence {
             remedy,
             terminal: terminal.into(),
@@ -256,16 +241,14 @@ mod tests {
         for terminal in ["t1", "t2"] {
             facts.add_terminal(terminal, Some("a"), Some(cell()), 200);
         }
-        facts.avoidable.insert("t1".into(), 36.0);
-        facts.odds_ratios.insert("M1 1.0".into(), 4.0);
         facts
     }
 
     #[test]
     fn a_merchants_terminals_are_advised_on_together() {
         let evidence = [
-            evidence(Remedy::Signal, "t1", 40),
-            evidence(Remedy::Signal, "t2", 60),
+            evidence(Remedy::Signal, "t1", 40.0),
+            evidence(Remedy::Signal, "t2", 60.0),
         ];
         let evidence: Vec<&Evidence> = evidence.iter().collect();
         let advice = advise(&evidence, 400, &facts());
@@ -276,9 +259,17 @@ mod tests {
             (sim.action, sim.suggested.as_deref()),
             (Action::ChangeSim, Some("b"))
         );
-        assert_eq!(
-            (sim.attempts, sim.failures, sim.saved),
-            (400, 100, Some(96.0))
+        // Of carrier b 5 of 500 failed here, and nothing is known of other cells: 5.5 of 501 by Jeffreys' prior.
+        let saved = sim.saved.expect("counted");
+        assert_eq!((sim.attempts, sim.failures), (400, 100));
+        assert!(
+            (saved - (100.0 - 400.0 * 5.5 / 501.0)).abs() < 1e-9,
+            "{saved}"
+        );
+        let (low, high) = sim.interval.expect("measured");
+        assert!(
+            low < saved - 1.0 && saved + 1.0 < high && high < 100.0,
+            "{low} {high}"
         );
         assert_eq!(booster.saved, Some(60.0));
         assert_eq!((qr.action, qr.saved), (Action::OfferQr, None));
@@ -290,8 +281,8 @@ mod tests {
             (Remedy::Outage, Action::Wait, None),
             (Remedy::Line, Action::CorrectConfiguration, Some(40.0)),
             (Remedy::Wiring, Action::CorrectConfiguration, Some(40.0)),
-            (Remedy::Terminal, Action::Replace, Some(36.0)),
-            (Remedy::Model, Action::UpdateFirmware, Some(30.0)),
+            (Remedy::Terminal, Action::Replace, Some(40.0)),
+            (Remedy::Model, Action::UpdateFirmware, Some(40.0)),
             (Remedy::Region, Action::OpenRegion, Some(40.0)),
             (Remedy::Geofence, Action::Move, Some(40.0)),
             (
@@ -300,7 +291,7 @@ mod tests {
                 Some(40.0),
             ),
         ] {
-            let evidence = evidence(remedy, "t1", 40);
+            let evidence = evidence(remedy, "t1", 40.0);
             let advice = advise(&[&evidence], 200, &facts());
             assert_eq!(advice.len(), 1);
             assert_eq!(

@@ -16,27 +16,31 @@ pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
         attempts,
         failures,
         saved,
+        interval: None,
         reason,
     };
-    let beyond = counts.beyond(zone.baseline_rate);
-    let usual = format!(
-        "{failures} of {attempts} attempts fail here, {:.0} at the usual rate",
-        attempts as f64 * zone.baseline_rate
-    );
+    let beyond = zone.avoidable;
+    let at_baseline = attempts as f64 * zone.baseline_rate;
+    let usual =
+        format!("{failures} of {attempts} attempts fail here, {at_baseline:.0} at the usual rate");
     if zone.kind == "failure_zone" {
         let reason = format!("{usual}; the signal is good: look at wiring, power and set-up");
         return vec![advice(Action::CorrectConfiguration, Some(beyond), reason)];
     }
     let mut all = Vec::new();
     let own: Vec<&str> = zone.carriers.split(';').collect();
-    if let Some((plmn, there)) = cells.better(&zone.cells, &own, counts.rate()) {
+    if let Some(other) = cells.better(&zone.cells, &own, counts.rate()) {
         let reason = format!(
-            "{failures} of {attempts} attempts fail on {}; on {plmn} in the same cells {} of {}",
-            zone.carriers, there.failures, there.attempts
+            "{failures} of {attempts} attempts fail on {}; {}",
+            zone.carriers,
+            other.counted()
         );
+        // Another carrier mends no terminal and no model.
+        let [saved, low, high] = other.saves(attempts, failures as f64, beyond + at_baseline);
         all.push(Advice {
-            suggested: Some(plmn.to_owned()),
-            ..advice(Action::ChangeSim, Some(counts.beyond(there.rate())), reason)
+            suggested: Some(other.plmn),
+            interval: Some((low, high)),
+            ..advice(Action::ChangeSim, Some(saved), reason)
         });
     }
     all.push(advice(
@@ -79,6 +83,7 @@ mod tests {
                 failures: 300,
             },
             baseline_rate: 0.05,
+            avoidable: 250.0,
         };
         (zone, cells)
     }
@@ -89,10 +94,15 @@ mod tests {
         let advice = advise(&zone, &cells);
         assert_eq!(advice[0].action, Action::ChangeSim);
         assert_eq!(advice[0].suggested.as_deref(), Some("b"));
-        assert_eq!(advice[0].saved, Some(290.0));
+        // 2 of 200 failed on b, and nothing is known of its other cells: 2.5 of 201 by Jeffreys' prior.
+        let saved = advice[0].saved.expect("counted");
+        assert!(
+            (saved - (300.0 - 1000.0 * 2.5 / 201.0)).abs() < 1e-9,
+            "{saved}"
+        );
         assert_eq!(
             advice[0].reason,
-            "300 of 1000 attempts fail on a; on b in the same cells 2 of 200"
+            "300 of 1000 attempts fail on a; on b in the same cells 2 of 200, 1.2 % (0.2 to 3.2) to be expected"
         );
         let not_spot = ZoneFacts {
             carriers: "a;b".into(),

@@ -194,32 +194,66 @@ fn quoted<'a>(texts: impl Iterator<Item = &'a String>) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the days of an intervention among all, up to the window's last, and whom to leave out.
-pub(super) fn span(one: &Treated, all: &[Treated], to: NaiveDate) -> (Span, Overlap) {
-    let last = one.ended.map_or(to, |ended| to.min(ended - Days::new(1)));
-    let mut span = Span {
-        start: one.start,
-        before_from: one.start - REACH,
-        after_to: last.min(one.start + REACH),
-    };
-    let mut overlap = Overlap::default();
-    let others = || all.iter().filter(|other| other.id != one.id);
-    let shared = |other: &Treated| one.terminals.intersection(&other.terminals).count();
-    let is_shared = |other: &Treated| shared(other) as f64 >= SHARED * one.terminals.len() as f64;
-    for other in others().filter(|other| shared(other) > 0 && is_shared(other)) {
-        if other.start < one.start {
-            span.before_from = span.before_from.max(other.start + Days::new(1));
-        } else if other.start > one.start {
-            span.after_to = span.after_to.min(other.start - Days::new(1));
-        } else {
-            overlap.same_day.push(other.id.clone());
+/// Who was treated by what: finds the interventions that share terminals without comparing all of them.
+#[derive(Debug)]
+pub(super) struct Shared<'t> {
+    all: &'t [Treated],
+    by_terminal: HashMap<&'t str, Vec<usize>>,
+}
+
+impl<'t> Shared<'t> {
+    pub(super) fn of(all: &'t [Treated]) -> Self {
+        let mut by_terminal: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, one) in all.iter().enumerate() {
+            for terminal in &one.terminals {
+                by_terminal.entry(terminal).or_default().push(at);
+            }
         }
+        Self { all, by_terminal }
     }
-    for other in others().filter(|other| span.holds(other.start) && !is_shared(other)) {
-        let both = one.terminals.intersection(&other.terminals);
-        overlap.others.extend(both.cloned());
+
+    /// Returns the others that share terminals with one, in their order, with how many.
+    fn with(&self, one: &Treated) -> impl Iterator<Item = (&'t Treated, usize)> {
+        let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
+        let of_terminals = one.terminals.iter();
+        for at in
+            of_terminals.flat_map(|it| self.by_terminal.get(it.as_str()).into_iter().flatten())
+        {
+            *shared.entry(*at).or_default() += 1;
+        }
+        let own = one.id.clone();
+        let others = shared.into_iter().map(|(at, count)| (&self.all[at], count));
+        others.filter(move |(other, _)| other.id != own)
     }
-    (span, overlap)
+
+    /// Returns the days of an intervention among all, up to the window's last, and whom to leave out.
+    pub(super) fn span(&self, one: &Treated, to: NaiveDate) -> (Span, Overlap) {
+        let last = one.ended.map_or(to, |ended| to.min(ended - Days::new(1)));
+        let mut span = Span {
+            start: one.start,
+            before_from: one.start - REACH,
+            after_to: last.min(one.start + REACH),
+        };
+        let mut overlap = Overlap::default();
+        let most = SHARED * one.terminals.len() as f64;
+        let (same, few): (Vec<_>, Vec<_>) = self
+            .with(one)
+            .partition(|(_, shared)| *shared as f64 >= most);
+        for (other, _) in same {
+            if other.start < one.start {
+                span.before_from = span.before_from.max(other.start + Days::new(1));
+            } else if other.start > one.start {
+                span.after_to = span.after_to.min(other.start - Days::new(1));
+            } else {
+                overlap.same_day.push(other.id.clone());
+            }
+        }
+        for (other, _) in few.into_iter().filter(|(other, _)| span.holds(other.start)) {
+            let both = one.terminals.intersection(&other.terminals);
+            overlap.others.extend(both.cloned());
+        }
+        (span, overlap)
+    }
 }
 
 impl Span {
@@ -260,13 +294,13 @@ mod tests {
             treated("c", "2026-11-12", &["t9"]),
             treated("d", "2026-11-20", &["t1", "t2", "t3"]),
         ];
-        let (span, overlap) = span(&all[1], &all, to);
+        let (span, overlap) = Shared::of(&all).span(&all[1], to);
         assert_eq!(
             (span.before_from, span.after_to),
             (day("2026-11-03"), day("2026-11-19"))
         );
         assert_eq!(overlap, Overlap::default());
-        let (first, _) = super::span(&all[0], &all, to);
+        let (first, _) = Shared::of(&all).span(&all[0], to);
         assert_eq!(
             (first.before_from, first.after_to),
             (day("2026-10-05"), day("2026-11-09"))
@@ -286,7 +320,7 @@ mod tests {
             treated("b", "2026-11-12", &["t1"]),
             treated("c", "2026-11-10", &["t1", "t2", "t3"]),
         ];
-        let (span, overlap) = span(&all[0], &all, day("2026-11-24"));
+        let (span, overlap) = Shared::of(&all).span(&all[0], day("2026-11-24"));
         assert_eq!(span.after_to, day("2026-11-24"));
         assert_eq!(overlap.others, BTreeSet::from(["t1".to_owned()]));
         assert_eq!(overlap.same_day, ["c"]);

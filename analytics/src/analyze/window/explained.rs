@@ -1,0 +1,57 @@
+//! What each model and zone explains of the window's failures: the same shares that give failures their causes.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use h3o::CellIndex;
+
+use super::devices::DeviceModel;
+use super::places::Places;
+use super::zones::Found;
+use crate::causes::Explained;
+
+/// Fills in how many failures models and zones could avoid: their shares added up over the places, so
+/// that with those of terminals they are never more than failed.
+pub(super) fn share_out(
+    places: &Places<'_>,
+    terminals: &HashMap<String, f64>,
+    models: &mut [DeviceModel],
+    zones: &mut Found,
+) {
+    let devices: Vec<String> = models.iter().map(DeviceModel::device).collect();
+    let devices: HashMap<&str, usize> = (0..)
+        .zip(&devices)
+        .filter(|(at, _)| models[*at].explained_share.is_some())
+        .map(|(at, device)| (device.as_str(), at))
+        .collect();
+    let zone_at = zones.places();
+    let mut of_models = vec![0.0; models.len()];
+    let mut of_zones = vec![0.0; zones.len()];
+    for place in places.0.iter().filter(|place| place.failures > 0) {
+        let terminal = terminals.get(place.terminal).filter(|_| place.is_current);
+        let model = devices.get(place.device).copied();
+        let zone = zone_at.get(&(place.cell, place.plmn)).copied();
+        let explained = Explained {
+            terminal: terminal.copied().unwrap_or(0.0),
+            model: model
+                .and_then(|at| models[at].explained_share)
+                .unwrap_or(0.0),
+            place: zone.map_or(0.0, |(_, explains)| explains),
+        };
+        let shares = explained.shares();
+        let failures = f64::from(place.failures);
+        if let Some(at) = model {
+            of_models[at] += failures * shares.model;
+        }
+        if let Some((at, _)) = zone {
+            of_zones[at] += failures * shares.place;
+        }
+    }
+    for (model, avoidable) in models.iter_mut().zip(of_models) {
+        model.failures_avoidable = model.explained_share.map(|_| avoidable);
+    }
+    zones.avoid(&of_zones);
+}
+
+/// Where each zone lies: its number and the share it explains, by cell and carrier.
+pub(super) type ZonePlaces<'z> = HashMap<(CellIndex, &'z str), (usize, f64), FixedState>;
