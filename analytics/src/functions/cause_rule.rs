@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
 use schemas::causes::CauseClass;
 use schemas::causes::rules::CauseRule;
 

@@ -182,9 +182,11 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
         None => counted.clone(),
     };
     // What a zone explains is beyond the usual already; the rest is measured against it.
-    let (of_places, beside): (Vec<&Evidence>, Vec<&Evidence>) =
-        evidence.iter().partition(|one| one.remedy == Remedy::Place);
-    let beyond = |rate| {
+    let (of_places, beside): (Vec<&Evidence>, Vec<&Evidence>) = evidence
+        .iter()
+        .copied()
+        .partition(|one| one.remedy == Remedy::Place);
+    let beyond = |rate: f64| {
         let beside = self::failures(&beside) - attempts as f64 * rate;
         self::failures(&of_places) + beside.max(0.0)
     };

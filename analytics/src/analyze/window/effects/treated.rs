@@ -17,17 +17,17 @@ const SHARED: f64 = 0.5;
 
 /// An intervention and its terminals.
 #[derive(Debug, Clone)]
-pub(super) struct Treated {
+pub(in super::super) struct Treated {
     pub(super) id: String,
-    pub(super) kind: InterventionKind,
+    pub(in super::super) kind: InterventionKind,
     pub(super) target: TargetKind,
     pub(super) target_ids: String,
     pub(super) started_at: String,
-    pub(super) start: NaiveDate,
+    pub(in super::super) start: NaiveDate,
     pub(super) ended: Option<NaiveDate>,
     cells: BTreeSet<String>,
     carrier: Option<String>,
-    pub(super) terminals: BTreeSet<String>,
+    pub(in super::super) terminals: BTreeSet<String>,
 }
 
 /// The days an intervention is judged by; the day it was done lies between and counts for nothing.
