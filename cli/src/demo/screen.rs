@@ -146,6 +146,9 @@ fn number(value: f64, unit: &str) -> String {
         "share" => percent(Some(value)),
         "degree" => format!("{value:.3}"),
         "dBm" => format!("{value:.0}"),
+        // Shares of failures add up to fractions; a count is not negative.
+        "count" if value >= 100.0 => grouped(value.round() as u64),
+        "count" => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
 }
