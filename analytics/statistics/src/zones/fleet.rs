@@ -100,6 +100,16 @@ impl<'a> Fleet<'a> {
     }
 }
 
+impl Fleet<'_> {
+    /// Seats of a carrier in a cell.
+    pub(super) fn seats_of(&self, plmn: u32, cell: CellIndex) -> impl Iterator<Item = &Seat> {
+        let key = move |seat: &Seat| (seat.plmn, seat.cell);
+        let from = self.seats.partition_point(|seat| key(seat) < (plmn, cell));
+        let same = self.seats[from..].iter();
+        same.take_while(move |seat| key(seat) == (plmn, cell))
+    }
+}
+
 fn sort_key<'r>(row: &PlaceCounts<'r>) -> impl Ord + use<'r> {
     let names = (row.terminal, row.merchant, row.model, row.rat);
     let counts = (row.attempts, row.failures, row.readings, row.weak_readings);

@@ -126,7 +126,7 @@ fn fill(inside: &mut BTreeSet<CellIndex>, likely: &BTreeSet<CellIndex>) {
     inside.extend(enclosed);
 }
 
-fn components(inside: &BTreeSet<CellIndex>) -> Vec<Vec<CellIndex>> {
+pub(super) fn components(inside: &BTreeSet<CellIndex>) -> Vec<Vec<CellIndex>> {
     let mut left = inside.clone();
     let mut zones = Vec::new();
     while let Some(first) = left.pop_first() {
@@ -146,7 +146,7 @@ fn components(inside: &BTreeSet<CellIndex>) -> Vec<Vec<CellIndex>> {
 }
 
 /// The five or six neighbours, sorted.
-fn neighbours(cell: CellIndex) -> Vec<CellIndex> {
+pub(super) fn neighbours(cell: CellIndex) -> Vec<CellIndex> {
     let mut near: Vec<CellIndex> = cell.grid_disk::<Vec<_>>(1);
     near.retain(|near| *near != cell);
     near.sort_unstable();

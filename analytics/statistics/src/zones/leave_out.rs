@@ -1,0 +1,81 @@
+//! Whether a place holds without any one of its terminals, and without any one of its merchants.
+//!
+//! The worst [`MOST`] of each are left out in turn, by failures beyond the expected ones, and the
+//! worst outcome counts. That is every one in a place of up to so many. In a larger place none of the
+//! others has more of the excess than any that was tried, which is at most one part in
+//! [`MOST`] + 1 of it: what stands without the worst stands without them. The work is [`MOST`] passes
+//! over the seats of a place, whatever its size.
+
+use std::collections::BTreeMap;
+
+use super::fleet::Seat;
+use super::inside::Inside;
+use super::layer::{Estimate, Evidence};
+
+/// Terminals, and merchants, that are left out in turn.
+pub(super) const MOST: usize = 16;
+
+/// Estimate and p-value of a set of seats.
+#[derive(Clone, Copy)]
+pub(super) struct Tested {
+    pub(super) estimate: Estimate,
+    pub(super) p: f64,
+}
+
+impl Tested {
+    /// `tries` are the sets of cells that this one was chosen from; `None` without attempts.
+    pub(super) fn of(evidence: &Evidence, tries: f64) -> Option<Self> {
+        (evidence.attempts > 0.0).then(|| Self {
+            estimate: evidence.estimate(),
+            p: (evidence.upper_tail() * tries).min(1.0),
+        })
+    }
+}
+
+/// What is left at worst without one terminal, or without one merchant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Left {
+    /// The lowest rate, in baselines, and the largest p-value; they need not be of the same one.
+    pub(super) ratio: f64,
+    pub(super) p: f64,
+}
+
+/// Share of failures of the one with most, and what is left without any one; `None` when that is
+/// nothing.
+pub(super) fn leave_out(
+    inside: &Inside<'_>,
+    tries: f64,
+    key: impl Fn(&Seat) -> u32 + Copy,
+) -> (f64, Option<Left>) {
+    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for seat in inside.seats() {
+        let entry = counts.entry(key(seat)).or_default();
+        entry.0 += seat.sums.failures;
+        entry.1 += seat.sums.attempts;
+    }
+    let total: u64 = counts.values().map(|count| count.0).sum();
+    let most = counts.values().map(|count| count.0).max().unwrap_or(0);
+    let share = most as f64 / total.max(1) as f64;
+    let all = inside.evidence();
+    let ordinary = all.expected / all.attempts;
+    let excess = |(failures, attempts): (u64, u64)| failures as f64 - attempts as f64 * ordinary;
+    let mut worst: Vec<(u32, f64)> = counts
+        .into_iter()
+        .map(|(key, count)| (key, excess(count)))
+        .collect();
+    worst.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    worst.truncate(MOST);
+    let mut left = Left {
+        ratio: f64::INFINITY,
+        p: 0.0,
+    };
+    for (out, _) in worst {
+        let without = inside.evidence_of(|seat| key(seat) != out);
+        let Some(tested) = Tested::of(&without, tries) else {
+            return (share, None);
+        };
+        left.ratio = left.ratio.min(tested.estimate.ratio);
+        left.p = left.p.max(tested.p);
+    }
+    (share, left.ratio.is_finite().then_some(left))
+}
