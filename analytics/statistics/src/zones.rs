@@ -317,12 +317,12 @@ pub struct Zone {
 impl Zone {
     /// Returns the carriers and cells that it is made of, without its good parts.
     pub fn cells_of_carriers(&self) -> impl Iterator<Item = (&str, CellIndex)> {
-        let of_carrier = move |plmn: &'_ String| {
+        self.plmns.iter().flat_map(|plmn| {
             let good = self.good_parts.iter().find(|part| part.plmn == *plmn);
-            move |cell: &CellIndex| good.is_none_or(|part| part.cells.binary_search(cell).is_err())
-        };
-        self.plmns.iter().flat_map(move |plmn| {
-            let cells = self.cells.iter().copied().filter(of_carrier(plmn));
+            let is_bad = move |cell: &CellIndex| {
+                good.is_none_or(|part| part.cells.binary_search(cell).is_err())
+            };
+            let cells = self.cells.iter().copied().filter(is_bad);
             cells.map(|cell| (plmn.as_str(), cell))
         })
     }

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 mod fleet;
+mod good;
+mod small;
 
 use fleet::{CARRIERS, Circle, Made, Plan, cell_at, fail_at, make, rows};
 
