@@ -6,8 +6,8 @@
 //! from cells where nothing is raised, and every test carries them, so that three terminals weigh as
 //! three. Cells with a credibly high empirical-Bayes rate are joined into candidates, and a candidate
 //! must hold as a whole: by its counts, its rate, a p-value that pays for having been chosen (`judge`),
-//! and without any one of its terminals or merchants (`leave_out`). What holds not is listed with what
-//! it lacks. How many terminals may be shown to others is a matter of privacy, and not decided here.
+//! and without any one of its terminals or merchants (`leave_out`), or as many bad terminals as may
+//! have met there (`bad`). What does not hold is listed with what it lacks. How many terminals may be shown to others is a matter of privacy, and not decided here.
 //!
 //! Each carrier is searched alone, and all carriers together: where several are observed and each
 //! is raised, the place is a not-spot, which takes the carriers' own zones in. Where one of them works,
@@ -15,12 +15,13 @@
 //!
 //! Every step is bounded by the rows: the fit has 60 sweeps, baselines and spreads 6 rounds of 4 passes,
 //! a bridge looks 3 cells far from each high one, growing, filling and cutting visit a cell once for each
-//! of its neighbours, and a candidate is weighed again for at most 32 of its parts and once for each of
+//! of its neighbours, and a candidate is weighed again for at most 33 of its parts and once for each of
 //! its carriers.
 //!
 //! This module knows counts and cells only. Outages, fixed lines and bad terminals are taken out
 //! before; what a zone is called tomorrow is decided by [`keep_ids`].
 
+mod bad;
 mod describe;
 mod expected;
 mod fleet;
@@ -363,6 +364,8 @@ pub struct ZonesReport {
     pub terminal_spread: f64,
     /// Correlation between attempts of two terminals in one ordinary cell.
     pub cell_spread: f64,
+    /// Share of terminals that fail by themselves, wherever they stand.
+    pub bad_share: f64,
 }
 
 /// Input that has no zones.
@@ -433,7 +436,7 @@ pub fn find_zones(
         let court = Court::of(&fleet, &ground, layer, options);
         court.candidates(&mut cuts)
     });
-    let verdicts = verdict::verdicts(&courts, own, &everyones.unwrap_or_default(), options);
+    let verdicts = verdict::verdicts(&courts, own, everyones.unwrap_or_default(), options);
     let baselines = ground.baselines(&fleet);
     let mut cells = Vec::new();
     if options.lists_cells {
@@ -448,6 +451,7 @@ pub fn find_zones(
         baselines,
         terminal_spread: ground.spread.terminal,
         cell_spread: ground.spread.cell,
+        bad_share: ground.bad_share,
     })
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use h3o::CellIndex;
 use rayon::prelude::*;
 
+use super::bad::bad_share;
 use super::fleet::{Fleet, Seat, Sums};
 use super::spread::Spread;
 use super::{Baseline, CellClass, ZoneOptions};
@@ -143,7 +144,7 @@ impl Evidence {
         self.baseline / self.attempts
     }
 
-    fn expected_rate(&self) -> f64 {
+    pub(super) fn expected_rate(&self) -> f64 {
         self.expected / self.attempts
     }
 
@@ -281,6 +282,8 @@ impl Layer {
 /// What ordinary places are like, for each carrier, and every carrier's cells judged by it.
 pub(super) struct Ground {
     pub(super) spread: Spread,
+    /// Share of terminals that fail by themselves.
+    pub(super) bad_share: f64,
     pub(super) carriers: Vec<Layer>,
     carriers_of: HashMap<CellIndex, Vec<u32>>,
     scale: Vec<f64>,
@@ -293,6 +296,7 @@ impl Ground {
         let count = fleet.plmns.len();
         let mut ground = Self {
             spread: Spread::first(),
+            bad_share: 0.0,
             carriers: layers(fleet),
             carriers_of: HashMap::new(),
             scale: vec![1.0; count],
@@ -318,6 +322,7 @@ impl Ground {
             }
             high = now;
         }
+        ground.bad_share = bad_share(fleet, &ground, options);
         ground
     }
 

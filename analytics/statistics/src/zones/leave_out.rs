@@ -6,14 +6,14 @@
 //! [`MOST`] + 1 of it: what stands without the worst stands without them. The work is [`MOST`] passes
 //! over the seats of a place, whatever its size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fleet::Seat;
 use super::inside::Inside;
 use super::layer::{Estimate, Evidence};
 
 /// Terminals, and merchants, that are left out in turn.
-pub(super) const MOST: usize = 16;
+const MOST: usize = 16;
 
 /// Estimate and p-value of a set of seats.
 #[derive(Clone, Copy)]
@@ -40,42 +40,80 @@ pub(super) struct Left {
     pub(super) p: f64,
 }
 
-/// Share of failures of the one with most, and what is left without any one; `None` when that is
-/// nothing.
-pub(super) fn leave_out(
-    inside: &Inside<'_>,
-    tries: f64,
-    key: impl Fn(&Seat) -> u32 + Copy,
-) -> (f64, Option<Left>) {
-    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for seat in inside.seats() {
-        let entry = counts.entry(key(seat)).or_default();
-        entry.0 += seat.sums.failures;
-        entry.1 += seat.sums.attempts;
+impl Left {
+    fn of(tested: Tested) -> Self {
+        Self {
+            ratio: tested.estimate.ratio,
+            p: tested.p,
+        }
     }
-    let total: u64 = counts.values().map(|count| count.0).sum();
-    let most = counts.values().map(|count| count.0).max().unwrap_or(0);
-    let share = most as f64 / total.max(1) as f64;
-    let all = inside.evidence();
-    let ordinary = all.expected / all.attempts;
-    let excess = |(failures, attempts): (u64, u64)| failures as f64 - attempts as f64 * ordinary;
-    let mut worst: Vec<(u32, f64)> = counts
-        .into_iter()
-        .map(|(key, count)| (key, excess(count)))
-        .collect();
-    worst.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    worst.truncate(MOST);
-    let mut left = Left {
-        ratio: f64::INFINITY,
-        p: 0.0,
-    };
-    for (out, _) in worst {
-        let without = inside.evidence_of(|seat| key(seat) != out);
-        let Some(tested) = Tested::of(&without, tries) else {
-            return (share, None);
-        };
-        left.ratio = left.ratio.min(tested.estimate.ratio);
-        left.p = left.p.max(tested.p);
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            ratio: self.ratio.min(other.ratio),
+            p: self.p.max(other.p),
+        }
     }
-    (share, left.ratio.is_finite().then_some(left))
+}
+
+/// The terminals of a place, or its merchants, the worst first.
+pub(super) struct Parts {
+    /// Share of the failures that the one with most has.
+    pub(super) share: f64,
+    worst_first: Vec<u32>,
+}
+
+impl Parts {
+    pub(super) fn of(inside: &Inside<'_>, key: impl Fn(&Seat) -> u32) -> Self {
+        let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        for seat in inside.seats() {
+            let entry = counts.entry(key(seat)).or_default();
+            entry.0 += seat.sums.failures;
+            entry.1 += seat.sums.attempts;
+        }
+        let total: u64 = counts.values().map(|count| count.0).sum();
+        let most = counts.values().map(|count| count.0).max().unwrap_or(0);
+        let ordinary = inside.evidence().expected_rate();
+        let excess =
+            |(failures, attempts): (u64, u64)| failures as f64 - attempts as f64 * ordinary;
+        let mut worst: Vec<(u32, f64)> = counts
+            .into_iter()
+            .map(|(key, count)| (key, excess(count)))
+            .collect();
+        worst.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Self {
+            share: most as f64 / total.max(1) as f64,
+            worst_first: worst.into_iter().map(|(key, _)| key).collect(),
+        }
+    }
+
+    /// What is left at worst without any one; `None` when that is nothing.
+    pub(super) fn without_any(
+        &self,
+        inside: &Inside<'_>,
+        tries: f64,
+        key: impl Fn(&Seat) -> u32,
+    ) -> Option<Left> {
+        let mut worst: Option<Left> = None;
+        for out in self.worst_first.iter().take(MOST) {
+            let without = inside.evidence_of(|seat| key(seat) != *out);
+            let left = Left::of(Tested::of(&without, tries)?);
+            worst = Some(worst.map_or(left, |worst| worst.or(left)));
+        }
+        worst
+    }
+
+    /// What is left without so many of the worst; `None` when that is nothing.
+    pub(super) fn without_worst(
+        &self,
+        inside: &Inside<'_>,
+        tries: f64,
+        count: usize,
+        key: impl Fn(&Seat) -> u32,
+    ) -> Option<Left> {
+        let out = self.worst_first.iter().take(count).copied();
+        let out: BTreeSet<u32> = out.collect();
+        let without = inside.evidence_of(|seat| !out.contains(&key(seat)));
+        Tested::of(&without, tries).map(Left::of)
+    }
 }

@@ -25,6 +25,8 @@ pub enum Refusal {
     OneTerminal,
     /// It does not hold without some merchant.
     OneMerchant,
+    /// It does not hold without as many terminals as could be bad ones that met there.
+    BadTerminals,
 }
 
 impl Refusal {
@@ -40,10 +42,12 @@ impl Refusal {
             Self::Chance => "chance",
             Self::OneTerminal => "one_terminal",
             Self::OneMerchant => "one_merchant",
+            Self::BadTerminals => "bad_terminals",
         }
     }
 
-    fn words(self, zone: &Zone, options: &ZoneOptions) -> String {
+    fn words(self, candidate: &Candidate, options: &ZoneOptions) -> String {
+        let zone = &candidate.zone;
         match self {
             Self::FewTerminals => few("terminals", zone.terminals, options.min_terminals),
             Self::FewMerchants if zone.merchants == 1 => "one merchant only".to_owned(),
@@ -60,6 +64,10 @@ impl Refusal {
                 zone.rate_ratio, options.rate_ratio
             ),
             Self::Chance => could_be_chance(zone.q, options),
+            Self::BadTerminals => format!(
+                "could be bad terminals that met by chance: {} of its {}",
+                candidate.bad, zone.terminals
+            ),
             Self::OneTerminal => "does not survive losing one terminal".to_owned(),
             Self::OneMerchant => "does not survive losing one merchant".to_owned(),
         }
@@ -104,6 +112,7 @@ fn rules_of_counts(zone: &Zone, options: &ZoneOptions) -> [(Refusal, bool); 5] {
 #[derive(Clone, Copy)]
 pub(super) struct Qs {
     pub(super) full: Option<f64>,
+    pub(super) without_bad: Option<f64>,
     pub(super) without_terminal: Option<f64>,
     pub(super) without_merchant: Option<f64>,
 }
@@ -148,11 +157,14 @@ pub(super) fn broken(candidate: &Candidate, qs: Qs, options: &ZoneOptions) -> Ve
         broken.extend((!survives.terminal).then_some(Refusal::OneTerminal));
         broken.extend((!survives.merchant).then_some(Refusal::OneMerchant));
     }
+    if broken.is_empty() && qs.without_bad.is_none_or(|q| q > options.q) {
+        broken.push(Refusal::BadTerminals);
+    }
     broken
 }
 
 /// What is missing, for people.
-pub(super) fn missing(broken: &[Refusal], zone: &Zone, options: &ZoneOptions) -> String {
-    let words = broken.iter().map(|reason| reason.words(zone, options));
+pub(super) fn missing(broken: &[Refusal], candidate: &Candidate, options: &ZoneOptions) -> String {
+    let words = broken.iter().map(|reason| reason.words(candidate, options));
     words.collect::<Vec<_>>().join("; ")
 }

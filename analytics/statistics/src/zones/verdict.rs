@@ -24,14 +24,15 @@ pub(super) struct Verdicts {
 pub(super) fn verdicts(
     courts: &[Court<'_>],
     own: Vec<Vec<Candidate>>,
-    everyones: &[Candidate],
+    everyones: Vec<Candidate>,
     options: &ZoneOptions,
 ) -> Verdicts {
     let mut verdicts = Verdicts::default();
     let family: Vec<&Candidate> = everyones.iter().chain(own.iter().flatten()).collect();
+    let qs = q_values(&family, options);
     let mut places = Vec::new();
-    for (candidate, qs) in everyones.iter().zip(q_values(&family, options)) {
-        if verdicts.add(candidate, qs, options) {
+    for (mut candidate, qs) in everyones.into_iter().zip(qs) {
+        if verdicts.add(&mut candidate, qs, options) {
             places.push(candidate);
         }
     }
@@ -39,14 +40,15 @@ pub(super) fn verdicts(
         .iter()
         .flat_map(|place| place.zone.cells_of_carriers())
         .collect();
-    let own: Vec<Candidate> = courts
+    let mut own: Vec<Candidate> = courts
         .iter()
         .zip(own)
         .flat_map(|(court, own)| own.into_iter().map(move |candidate| (court, candidate)))
         .flat_map(|(court, candidate)| beside(court, candidate, &taken))
         .collect();
-    let family: Vec<&Candidate> = own.iter().chain(places.iter().copied()).collect();
-    for (candidate, qs) in own.iter().zip(q_values(&family, options)) {
+    let family: Vec<&Candidate> = own.iter().chain(&places).collect();
+    let qs = q_values(&family, options);
+    for (candidate, qs) in own.iter_mut().zip(qs) {
         verdicts.add(candidate, qs, options);
     }
     verdicts.zones.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -57,19 +59,17 @@ pub(super) fn verdicts(
 
 impl Verdicts {
     /// Decides on one candidate; returns whether it is a zone.
-    fn add(&mut self, candidate: &Candidate, qs: Qs, options: &ZoneOptions) -> bool {
+    fn add(&mut self, candidate: &mut Candidate, qs: Qs, options: &ZoneOptions) -> bool {
+        candidate.zone.q = qs.full;
+        candidate.zone.survives_leave_one_out = refusal::survives(candidate, qs, options).all();
         let broken = refusal::broken(candidate, qs, options);
-        let zone = Zone {
-            q: qs.full,
-            survives_leave_one_out: refusal::survives(candidate, qs, options).all(),
-            ..candidate.zone.clone()
-        };
+        let zone = candidate.zone.clone();
         match broken.first() {
             None => self.zones.push(zone),
             Some(&reason) => self.refused.push(RefusedZone {
-                missing: refusal::missing(&broken, &zone, options),
                 zone,
                 reason,
+                missing: refusal::missing(&broken, candidate, options),
             }),
         }
         broken.is_empty()
@@ -87,12 +87,19 @@ fn q_values(family: &[&Candidate], options: &ZoneOptions) -> Vec<Qs> {
     let full = q_of(&|candidate| Some(candidate.p));
     let terminal = q_of(&|candidate| candidate.without_terminal.map(|left| left.p));
     let merchant = q_of(&|candidate| candidate.without_merchant.map(|left| left.p));
-    let each = full.into_iter().zip(terminal).zip(merchant);
-    let qs = each.map(|((full, without_terminal), without_merchant)| Qs {
-        full,
-        without_terminal,
-        without_merchant,
-    });
+    let bad = q_of(&|candidate| candidate.without_bad.map(|left| left.p));
+    let each = full
+        .into_iter()
+        .zip(bad)
+        .zip(terminal.into_iter().zip(merchant));
+    let qs = each.map(
+        |((full, without_bad), (without_terminal, without_merchant))| Qs {
+            full,
+            without_bad,
+            without_terminal,
+            without_merchant,
+        },
+    );
     qs.collect()
 }
 

@@ -111,7 +111,7 @@ fn a_cell_where_one_carrier_works_is_cut_or_its_carrier_is_named() {
 #[test]
 fn a_place_where_one_of_two_carriers_works_is_the_others_weak_zone() {
     for seed in 0..10 {
-        let (plan, mut fleet) = planted(seed, vec![circle(&[0, 1], -30.0, 0.30)]);
+        let (plan, mut fleet) = planted(seed, vec![circle(ALL, -30.0, 0.30)]);
         for made in &mut fleet {
             made.carrier %= 2;
         }

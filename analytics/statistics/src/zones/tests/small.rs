@@ -1,7 +1,7 @@
 //! Zones of a few terminals: found when they are there, and not invented.
 
 use super::super::layer::Ground;
-use super::super::leave_out::{Tested, leave_out};
+use super::super::leave_out::{Parts, Tested};
 use super::super::{inside::Inside, judge, layer};
 use super::fleet::Pocket;
 use super::*;
@@ -115,7 +115,7 @@ fn two_terminals_are_a_candidate_that_says_so() {
         let report = found(&fleet);
         assert_eq!(report.zones, [], "seed {seed}");
         let missing = "too few terminals: 2 of 3";
-        assert_eq!(refusals(&report), [(Refusal::FewTerminals, missing)]);
+        assert!(refusals(&report).contains(&(Refusal::FewTerminals, missing)));
         let said = report.cells.iter().find(|cell| cell.cell == cells[0]);
         let said = said.and_then(|cell| cell.not_in_zone.as_deref());
         assert_eq!(said, Some(format!("candidate: {missing}").as_str()));
@@ -147,19 +147,19 @@ fn one_merchant_is_no_zone_with_or_without_others_beside_it() {
         }
         let report = found(&fleet);
         assert_eq!(report.zones, [], "seed {seed}");
-        assert_eq!(
-            refusals(&report),
-            [(Refusal::FewMerchants, "one merchant only")]
-        );
+        let refusal = (Refusal::FewMerchants, "one merchant only");
+        assert!(refusals(&report).contains(&refusal));
 
         let mut beside = pocket(&cells[..1], 3);
         beside.rate = 0.03;
         beside.plant(&mut fleet, 60, seed + 1);
         let report = found(&fleet);
         assert_eq!(report.zones, [], "seed {seed}");
-        let reasons: Vec<Refusal> = refusals(&report).iter().map(|refusal| refusal.0).collect();
-        let is_said = |reason: &Refusal| matches!(reason, Refusal::OneMerchant | Refusal::LowRate);
-        assert!(reasons.iter().all(is_said), "{reasons:?}");
+        let mut here = report.refused.iter();
+        let here = here.find(|refused| refused.zone.cells.contains(&cells[0]));
+        let reason = here.map(|refused| refused.reason);
+        let is_said = matches!(reason, Some(Refusal::OneMerchant | Refusal::LowRate));
+        assert!(is_said, "seed {seed}: {reason:?}");
     }
 }
 
@@ -174,7 +174,8 @@ fn tails_of_three(plan: &Plan) -> Vec<(f64, f64)> {
         for cell in layer.cells.iter().filter(|cell| cell.terminals == 3) {
             let inside = Inside::of(&ground, &fleet, layer, &[cell.cell]);
             let full = Tested::of(&inside.evidence(), 1.0).expect("attempts");
-            let (_, left) = leave_out(&inside, 1.0, |seat| seat.terminal);
+            let terminals = Parts::of(&inside, |seat| seat.terminal);
+            let left = terminals.without_any(&inside, 1.0, |seat| seat.terminal);
             tails.push((full.p, left.expect("two are left").p));
         }
     }
@@ -210,7 +211,7 @@ fn three_terminals_weigh_as_three() {
 fn the_worst_sixteen_decide_for_all() {
     let mut large = 0;
     for seed in 0..20 {
-        let (_, fleet) = planted(seed, vec![circle(ONE, -30.0, 0.12)]);
+        let (_, fleet) = planted(seed, vec![circle(ONE, -30.0, 0.12), circle(ONE, 70.0, 0.3)]);
         let options = ZoneOptions::default();
         let fleet = super::super::fleet::Fleet::of(rows(&fleet), &[]);
         let ground = Ground::of(&fleet, &options);
@@ -220,36 +221,52 @@ fn the_worst_sixteen_decide_for_all() {
         {
             let inside = Inside::of(&ground, &fleet, layer, &candidate.zone.cells);
             let terminals = inside.distinct(|seat| seat.terminal);
-            large += usize::from(terminals.len() > 20);
-            let (_, left) = leave_out(&inside, 1.0, |seat| seat.terminal);
+            large += usize::from(terminals.len() > 16);
+            let parts = Parts::of(&inside, |seat| seat.terminal);
+            let left = parts.without_any(&inside, 1.0, |seat| seat.terminal);
             let Some(left) = left else { continue };
             for out in terminals {
                 let without = inside.evidence_of(|seat| seat.terminal != out);
                 let tested = Tested::of(&without, 1.0).expect("others");
                 let ratio = tested.estimate.ratio;
-                println!("{} {} {} {}", left.ratio, ratio, left.p, tested.p);
                 assert!(ratio >= left.ratio, "{ratio} below {left:?}");
                 assert!(tested.p <= left.p, "{} above {left:?}", tested.p);
             }
         }
     }
-    assert!(large >= 5, "{large} places of more than 20 terminals");
+    assert!(large >= 5, "{large} places of more than 16 terminals");
 }
 
-/// Pairs of bad terminals that nobody flagged, spread over an ordinary fleet.
 #[test]
-fn bad_terminals_at_random_places_make_few_zones() {
-    let (mut any, seeds) = (0_u64, 200);
-    for seed in 0..seeds {
-        let mut fleet = make(&small(seed, 400, 21));
-        let mut stream = Stream::new(seed, 5);
-        for made in &mut fleet {
-            if stream.uniform() < 0.03 {
-                fail_at(made, 0.4, seed);
+fn bad_terminals_that_meet_by_chance_make_few_zones() {
+    for (share, rate) in [(0.01, 0.5), (0.03, 0.4), (0.06, 0.3)] {
+        let (mut any, seeds) = (0_u64, 200);
+        for seed in 0..seeds {
+            let mut fleet = make(&small(seed, 400, 21));
+            let mut stream = Stream::new(seed, 5);
+            for made in &mut fleet {
+                if stream.uniform() < share {
+                    fail_at(made, rate, seed);
+                }
             }
+            let report = found(&fleet);
+            for zone in &report.zones {
+                println!(
+                    "FALSE {share} {} {} {} {:?}",
+                    zone.cells.len(),
+                    zone.terminals,
+                    report.bad_share,
+                    fleet
+                        .iter()
+                        .filter(|m| is_in(zone, m))
+                        .map(|m| (m.failures, m.attempts))
+                        .collect::<Vec<_>>()
+                );
+            }
+            any += u64::from(!report.zones.is_empty());
         }
-        any += u64::from(!found(&fleet).zones.is_empty());
+        println!("bad terminals, {share}: {any} of {seeds}");
+        let least = lower_bound(any, seeds);
+        assert!(least <= ZoneOptions::default().q, "{any} with {share}");
     }
-    println!("bad terminals: {any} of {seeds}");
-    assert!(lower_bound(any, seeds) <= ZoneOptions::default().q, "{any}");
 }
