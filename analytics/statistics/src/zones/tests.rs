@@ -96,24 +96,6 @@ fn planted_zones_are_found_with_nearly_all_their_attempts_and_little_else() {
         for circle in &plan.circles {
             let inside: Vec<&Made> = fleet.iter().filter(|made| circle.holds(made)).collect();
             let is_hit = |zone: &Zone| inside.iter().any(|made| is_in(zone, made));
-            if !report.zones.iter().any(is_hit) {
-                println!(
-                    "MISS {seed} {} share {} {:?}",
-                    inside.len(),
-                    report.bad_share,
-                    report
-                        .refused
-                        .iter()
-                        .filter(|r| is_hit(&r.zone))
-                        .map(|r| (
-                            r.zone.cells.len(),
-                            r.zone.terminals,
-                            r.missing.clone(),
-                            r.zone.p
-                        ))
-                        .collect::<Vec<_>>()
-                );
-            }
             big_enough += u32::from(inside.len() >= 12);
             hit += u32::from(inside.len() >= 12 && report.zones.iter().any(is_hit));
         }
