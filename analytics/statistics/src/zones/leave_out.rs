@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::fleet::Seat;
 use super::inside::Inside;
 use super::layer::{Estimate, Evidence};
@@ -92,15 +94,16 @@ impl Parts {
         &self,
         inside: &Inside<'_>,
         tries: f64,
-        key: impl Fn(&Seat) -> u32,
+        key: impl Fn(&Seat) -> u32 + Sync,
     ) -> Option<Left> {
-        let mut worst: Option<Left> = None;
-        for out in self.worst_first.iter().take(MOST) {
+        let tried = &self.worst_first[..self.worst_first.len().min(MOST)];
+        let left = tried.par_iter().map(|out| {
             let without = inside.evidence_of(|seat| key(seat) != *out);
-            let left = Left::of(Tested::of(&without, tries)?);
-            worst = Some(worst.map_or(left, |worst| worst.or(left)));
-        }
-        worst
+            Tested::of(&without, tries).map(Left::of)
+        });
+        // Collected in their order, and then the extremes: the same on any number of threads.
+        let left: Option<Vec<Left>> = left.collect();
+        left?.into_iter().reduce(Left::or)
     }
 
     /// What is left without so many of the worst; `None` when that is nothing.

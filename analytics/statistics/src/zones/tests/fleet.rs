@@ -213,6 +213,13 @@ impl Pocket<'_> {
     }
 }
 
+/// Gives a terminal so many attempts, none of which fails.
+pub(super) fn work(made: &mut Made, attempts: u64) {
+    let morning = attempts / 2;
+    made.quarters = [[0; 4], [0, morning, attempts - morning, 0]];
+    (made.attempts, made.failures) = (attempts, 0);
+}
+
 /// Makes the signal of a terminal good, or weak.
 pub(super) fn hear(made: &mut Made, weak_share: f64, seed: u64) {
     made.weak_readings = Stream::new(seed, made.readings).binomial(made.readings, weak_share);

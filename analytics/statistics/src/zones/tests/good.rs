@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fleet::hear;
+use super::super::good::{GoodCells, cut};
+use super::fleet::{hear, work};
 use super::*;
 use crate::rng::Stream;
 
@@ -106,6 +107,73 @@ fn a_cell_where_one_carrier_works_is_cut_or_its_carrier_is_named() {
     }
     println!("cut {cut}, named {named}");
     assert!(cut >= 1 && named >= 1, "cut {cut}, named {named}");
+}
+
+#[test]
+fn one_terminal_without_a_failure_in_189_attempts_is_enough_to_say_so() {
+    let mut kept = 0;
+    for seed in 0..10 {
+        let (plan, mut fleet) = planted(seed, vec![circle(ALL, -30.0, 0.30)]);
+        let cell = fullest(&plan, &fleet)[0];
+        let mut here = fleet
+            .iter_mut()
+            .filter(|made| made.cell == cell && made.carrier == 1);
+        let one = here.next().expect("the fullest cell has every carrier");
+        work(one, 189);
+        hear(one, 0.0, seed);
+        here.for_each(|made| made.carrier = 0);
+        let report = found(&fleet);
+        check(&report);
+        let holds = |zone: &&Zone| zone.plmn.is_none() && zone.cells.contains(&cell);
+        for zone in report.zones.iter().filter(holds) {
+            kept += 1;
+            let parts = zone.good_parts.iter();
+            let mut own = parts.filter(|part| part.plmn == CARRIERS[1]);
+            let own = own.find(|part| part.cells.contains(&cell));
+            let counts = own.map(|part| (part.terminals, part.attempts, part.failures));
+            assert_eq!(counts, Some((1, 189, 0)), "seed {seed}");
+        }
+    }
+    assert!(kept >= 1, "the cell was never inside");
+}
+
+#[test]
+fn cutting_takes_what_works_at_the_edge_and_keeps_what_is_enclosed() {
+    let middle = cell_at(0.0, 0.0);
+    let mut disk: Vec<CellIndex> = middle.grid_disk(2);
+    disk.sort_unstable();
+    let ring: Vec<CellIndex> = disk
+        .iter()
+        .copied()
+        .filter(|cell| middle.grid_distance(*cell) == Ok(1))
+        .collect();
+    let outer = disk
+        .iter()
+        .find(|cell| middle.grid_distance(**cell) == Ok(2));
+    let outer = *outer.expect("two rings");
+    let good = |cells: &[CellIndex]| GoodCells::from([(0, cells.iter().copied().collect())]);
+    let cut = |cells: &[CellIndex]| cut(&disk, &good(cells), |_| true);
+    assert_eq!(cut(&[middle]), std::slice::from_ref(&disk));
+    let left = cut(&[outer, middle]);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].len(), disk.len() - 1);
+    assert!(!left[0].contains(&outer));
+    // A way in from the edge: the enclosed one is not enclosed any more.
+    let near = *ring
+        .iter()
+        .find(|cell| outer.grid_distance(**cell) == Ok(1))
+        .expect("a neighbour inside");
+    assert_eq!(cut(&[outer, near, middle]).concat().len(), disk.len() - 3);
+    // Every second cell of the outer ring and the whole inner one: islands.
+    let mut many = ring.clone();
+    many.extend(
+        disk.iter()
+            .filter(|cell| middle.grid_distance(**cell) == Ok(2))
+            .take(6),
+    );
+    let left = cut(&many);
+    assert_eq!(left.concat().len(), disk.len() - 12);
+    assert!(left.iter().any(|piece| *piece == [middle]));
 }
 
 #[test]

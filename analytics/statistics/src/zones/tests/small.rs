@@ -1,5 +1,6 @@
 //! Zones of a few terminals: found when they are there, and not invented.
 
+use super::super::bad::may_meet;
 use super::super::layer::Ground;
 use super::super::leave_out::{Parts, Tested};
 use super::super::{inside::Inside, judge, layer};
@@ -235,6 +236,42 @@ fn the_worst_sixteen_decide_for_all() {
         }
     }
     assert!(large >= 5, "{large} places of more than 16 terminals");
+}
+
+#[test]
+fn as_many_bad_terminals_may_meet_as_chance_allows() {
+    // Without any place to choose from one is left out at least, and all at most.
+    assert_eq!(may_meet(10, 0.0001, 1.0, 0.05), 1);
+    assert_eq!(may_meet(3, 0.9, 1000.0, 0.05), 3);
+    // Three of three in 100 places: 0.03^3 * 100 is 0.0027, two or more of them 0.26.
+    assert_eq!(may_meet(3, 0.03, 100.0, 0.05), 2);
+    for terminals in 1..40 {
+        let counts: Vec<usize> = [0.001, 0.01, 0.05, 0.2]
+            .map(|share| may_meet(terminals, share, 200.0, 0.05))
+            .to_vec();
+        assert!(counts.is_sorted(), "{terminals}: {counts:?}");
+        assert!(counts[3] <= terminals);
+    }
+}
+
+#[test]
+fn broken_terminals_are_counted_where_they_stand_alone() {
+    for (share, planted) in [(0.0, 0), (0.03, 0), (0.03, 20)] {
+        let mut found_share = 0.0;
+        for seed in 0..10 {
+            let mut fleet = make(&small(seed, 600, 21));
+            let mut stream = Stream::new(seed, 6);
+            for made in fleet.iter_mut().filter(|_| stream.uniform() < share) {
+                fail_at(made, 0.5, seed);
+            }
+            let cells = place();
+            pocket(&cells, planted).plant(&mut fleet, 50, seed);
+            found_share += found(&fleet).bad_share / 10.0;
+        }
+        // Some are taken for spread, which then is larger and says the same of a place.
+        let range = 0.5 * share..share + 0.012;
+        assert!(range.contains(&found_share), "{found_share} for {share}");
+    }
 }
 
 #[test]
