@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod calibration;
 mod fleet;
 mod good;
 mod small;

@@ -44,7 +44,7 @@ fn refusals(report: &ZonesReport) -> Vec<(Refusal, &str)> {
 }
 
 /// Lower end of the exact 95 % interval of a share.
-fn lower_bound(hits: u64, of: u64) -> f64 {
+pub(super) fn lower_bound(hits: u64, of: u64) -> f64 {
     match hits {
         0 => 0.0,
         _ => beta_quantile(0.025, hits as f64, (of - hits + 1) as f64),
