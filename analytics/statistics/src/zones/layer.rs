@@ -15,8 +15,9 @@ use super::{Baseline, CellClass, ZoneOptions};
 use crate::special::{beta_quantile, beta_upper};
 use crate::{fdr, terminals};
 
-/// One cell in so many is left out at the start, the worst first.
-const WORST_ONE_IN: usize = 20;
+/// One cell in so many is left out at the start, the worst first: as many zones as a small fleet may
+/// have. What is not high comes back in the next round; a zone that stays in hides itself and the others.
+const WORST_ONE_IN: usize = 5;
 const MOST_ROUNDS: usize = 6;
 /// A raised cell has at least this rate, in baselines, and this p-value.
 pub(super) const RAISED_RATIO: f64 = 2.0;
