@@ -21,7 +21,7 @@ import time
 
 DERIVED = (
     "terminal_days radio_cell_days failure_slots activity_hours outages cells weak_zones failure_zones "
-    "device_models terminal_flags intervention_effects actions"
+    "zone_candidates device_models terminal_flags intervention_effects actions"
 ).split()
 
 EVENTS = """

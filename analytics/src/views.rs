@@ -36,10 +36,11 @@ pub(crate) fn closed_regions(from: NaiveDate, to: NaiveDate) -> String {
 }
 
 /// Tables by window, of which the newest is what people ask about.
-const NEWEST: [Table; 7] = [
+const NEWEST: [Table; 8] = [
     Table::Cells,
     Table::WeakZones,
     Table::FailureZones,
+    Table::ZoneCandidates,
     Table::DeviceModels,
     Table::TerminalFlags,
     Table::InterventionEffects,

@@ -22,8 +22,8 @@ Examples:
   notspot analyze && notspot report weak-zones plmn=208-01
 
 What it writes is ready for notspot sql and notspot report: terminal_days, radio_cell_days,
-failure_slots, outages, cells, weak_zones, failure_zones, device_models, terminal_flags,
-intervention_effects and actions.
+failure_slots, outages, cells, weak_zones, failure_zones, zone_candidates, device_models,
+terminal_flags, intervention_effects and actions.
 Running it again changes nothing until events arrive; late events restate the days they belong to.
 A signal ends it within a second, with exit code 130: what was published stays, and the next run
 takes up what is missing.

@@ -67,6 +67,8 @@ pub enum Table {
     WeakZones,
     /// Derived: one row per failure zone without weak signal of the analysed window.
     FailureZones,
+    /// Derived: one row per place that looks like a zone and is not proven, of the analysed window.
+    ZoneCandidates,
     /// Derived: one row per device model and firmware of the analysed window.
     DeviceModels,
     /// Derived: one row per terminal held against its peers in the analysed window.
@@ -81,7 +83,7 @@ pub enum Table {
 
 impl Table {
     /// Every table: facts, registry, and what the analysis derives from them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Heartbeats,
         Self::SignalReadings,
         Self::Declines,
@@ -97,6 +99,7 @@ impl Table {
         Self::Cells,
         Self::WeakZones,
         Self::FailureZones,
+        Self::ZoneCandidates,
         Self::DeviceModels,
         Self::TerminalFlags,
         Self::Interventions,
@@ -122,6 +125,7 @@ impl Table {
             Self::Cells => "cells",
             Self::WeakZones => "weak_zones",
             Self::FailureZones => "failure_zones",
+            Self::ZoneCandidates => "zone_candidates",
             Self::DeviceModels => "device_models",
             Self::TerminalFlags => "terminal_flags",
             Self::Interventions => "interventions",
@@ -155,6 +159,9 @@ impl Table {
             Self::WeakZones => "one row per weak zone or not-spot of the analysed window",
             Self::FailureZones => {
                 "one row per failure zone without weak signal of the analysed window"
+            }
+            Self::ZoneCandidates => {
+                "one row per place that looks like a zone and is not proven, of the analysed window"
             }
             Self::DeviceModels => "one row per device model and firmware of the analysed window",
             Self::TerminalFlags => {
@@ -199,6 +206,7 @@ impl Table {
             | Self::Cells
             | Self::WeakZones
             | Self::FailureZones
+            | Self::ZoneCandidates
             | Self::DeviceModels
             | Self::TerminalFlags
             | Self::InterventionEffects
@@ -208,7 +216,7 @@ impl Table {
 
     /// Returns the Arrow schema of the table, partition columns included (last).
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 20]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 21]> = LazyLock::new(|| {
             Table::ALL.map(|table| {
                 Arc::new(Schema::new(match table {
                     Table::Quarantine => quarantine_fields(),
@@ -222,6 +230,7 @@ impl Table {
                     Table::Outages => derived::outages(),
                     Table::Cells => derived::cells(),
                     Table::WeakZones | Table::FailureZones => derived::zones(),
+                    Table::ZoneCandidates => derived::zone_candidates(),
                     Table::DeviceModels => derived::device_models(),
                     Table::TerminalFlags => derived::terminal_flags(),
                     Table::Interventions => intervention_fields(),
@@ -250,6 +259,7 @@ impl Table {
             Self::Cells
             | Self::WeakZones
             | Self::FailureZones
+            | Self::ZoneCandidates
             | Self::DeviceModels
             | Self::TerminalFlags
             | Self::InterventionEffects
@@ -275,6 +285,7 @@ impl Table {
             Self::Cells => &["cell_r8", "carrier_plmn"],
             Self::WeakZones => &["zone_id"],
             Self::FailureZones => &["zone_id"],
+            Self::ZoneCandidates => &["cells_r8", "carriers"],
             Self::DeviceModels => &["model", "firmware"],
             Self::TerminalFlags => &["terminal_id"],
             Self::Interventions => &["started_at", "intervention_id"],
@@ -307,6 +318,7 @@ impl Table {
             Self::Cells => &["cell_r8", "method_version"],
             Self::WeakZones => &["zone_id", "method_version"],
             Self::FailureZones => &["zone_id", "method_version"],
+            Self::ZoneCandidates => &["center_cell_r8", "method_version"],
             Self::DeviceModels => &["model", "method_version"],
             Self::TerminalFlags => &["terminal_id", "method_version"],
             Self::Interventions => &["intervention_id", "started_at"],

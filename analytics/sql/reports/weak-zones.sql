@@ -4,6 +4,8 @@
 -- note: Run notspot analyze first. Failures in outages, over fixed lines and of bad terminals are not counted.
 -- note: A weak zone is one carrier's, with weak signal; a not-spot is weak on every carrier seen there; a failure zone has
 --   good signal and is not the carrier's problem.
+-- note: A zone stands without any one terminal and any one merchant. Places that are not proven are in zone_candidates,
+--   with what is missing; cells.not_in_zone_because says it of each bad cell outside of every zone.
 -- param plmn plmn: only zones of this carrier; not-spots are every carrier's
 -- param top int = 1000: how many zones at most
 -- column rank [none]: by failures avoidable
@@ -13,7 +15,8 @@
 -- column carriers [none]: the carriers it is a zone of
 -- column lat [degrees]: middle of its central cell, WGS-84
 -- column lon [degrees]: middle of its central cell, WGS-84
--- column cells [count]: cells of resolution 8
+-- column cells [count]: cells of resolution 8, bridged ones without data too
+-- column cells_with_data [count]: those with attempts
 -- column terminals [count]: terminals in it
 -- column attempts [count]: sale attempts in it
 -- column failures [count]: out-of-range failures among them
@@ -24,7 +27,7 @@
 -- column readings [count]: signal readings that can be judged
 -- column q [probability]: false discovery rate at which it is a zone
 -- column failures_avoidable [count]: the part of the failures that the place explains, bad terminals and models left out
--- column action [none]: what would help, by the counts of other carriers in the same cells
+-- column action [none]: what would help, by the counts of other carriers in the same cells, or of one that works in some
 with zones as (
     select * from weak_zones
     union all
@@ -46,6 +49,7 @@ select
     h3_cell_to_lat(center_cell_r8) as lat,
     h3_cell_to_lng(center_cell_r8) as lon,
     cells,
+    cells_with_data,
     terminals,
     attempts,
     failures,

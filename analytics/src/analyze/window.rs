@@ -124,6 +124,9 @@ pub(super) async fn publish(
     publication
         .replace(Table::FailureZones, &zones.failure)
         .await?;
+    publication
+        .replace(Table::ZoneCandidates, &zones.candidates)
+        .await?;
     publication.replace(Table::Cells, &zones.cells).await?;
     drop((models, zones));
     lake.refresh_derived().await?;

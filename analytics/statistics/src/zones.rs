@@ -3,36 +3,53 @@
 //! Expected failures are indirectly standardised: device model, technology and carrier are fitted
 //! together with the place by [`crate::logit`], then the place is taken off, so that a district full of a
 //! bad model is no weak zone. Terminals differ, and so do ordinary cells: both spreads are estimated
-//! from cells where nothing is raised, and every test carries them. Cells with a credibly high
-//! empirical-Bayes rate are joined into candidates, and a candidate must hold as a whole: by its counts,
-//! its rate, a p-value that pays for having been chosen (`judge`), and without its worst
-//! terminal or its worst merchant.
+//! from cells where nothing is raised, and every test carries them, so that three terminals weigh as
+//! three. Cells with a credibly high empirical-Bayes rate are joined into candidates, and a candidate
+//! must hold as a whole: by its counts, its rate, a p-value that pays for having been chosen (`judge`),
+//! and without any one of its terminals or merchants (`leave_out`), or as many bad terminals as may
+//! have met there (`bad`). What does not hold is listed with what it lacks. How many terminals may be shown to others is a matter of privacy, and not decided here.
 //!
 //! Each carrier is searched alone, and all carriers together: where several are observed and each
-//! is raised, the place is a not-spot, which takes the carriers' own zones in.
+//! is raised, the place is a not-spot, which takes the carriers' own zones in. Where one of them works,
+//! cell by cell, the place is cut, or the carrier named (`good`).
+//!
+//! Every step is bounded by the rows: the fit has 60 sweeps, baselines and spreads 6 rounds of 4 passes,
+//! a bridge looks 3 cells far from each high one, growing, filling and cutting visit a cell once for each
+//! of its neighbours, and a candidate is weighed again for at most 33 of its parts and once for each of
+//! its carriers.
 //!
 //! This module knows counts and cells only. Outages, fixed lines and bad terminals are taken out
 //! before; what a zone is called tomorrow is decided by [`keep_ids`].
 
+mod bad;
+mod describe;
 mod expected;
 mod fleet;
+mod good;
 mod grow;
 mod identity;
+mod inside;
 mod judge;
 mod layer;
+mod leave_out;
+mod refusal;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod verdict;
+mod why;
 
 use h3o::{CellIndex, Resolution};
 
 pub use identity::{Identities, KnownZone, ZoneState, keep_ids};
+pub use refusal::Refusal;
 
 use rayon::prelude::*;
 
 use crate::gi_star;
-use judge::Candidate;
+use judge::Court;
 use layer::{Layer, LayerCell};
+use why::Reasons;
 
 /// The counts of one terminal in one cell during the window; repeated rows are added up.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +85,10 @@ pub struct PlaceCounts<'a> {
 /// What makes a zone; the defaults are those of the design.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ZoneOptions {
-    /// Fewest distinct terminals in a zone.
+    /// Fewest distinct terminals in a zone: without any one, two still agree.
     pub min_terminals: usize,
+    /// Fewest distinct merchants in a zone.
+    pub min_merchants: usize,
     /// Fewest attempts in a zone, and of a carrier that counts as observed there.
     pub min_attempts: u64,
     /// Fewest days with attempts; the busiest terminal of the zone decides.
@@ -95,7 +114,8 @@ pub struct ZoneOptions {
 impl Default for ZoneOptions {
     fn default() -> Self {
         Self {
-            min_terminals: 10,
+            min_terminals: 3,
+            min_merchants: 2,
             min_attempts: 100,
             min_days: 3,
             min_dayparts: 2,
@@ -197,6 +217,8 @@ pub struct ZoneCell {
     pub q: Option<f64>,
     /// Verdict.
     pub class: CellClass,
+    /// Why a cell that looks bad is in no zone; `None` for cells in one, and for the others.
+    pub not_in_zone: Option<String>,
 }
 
 /// Counts of one carrier inside a zone.
@@ -212,44 +234,23 @@ pub struct CarrierCounts {
     pub failures: u64,
 }
 
-/// Why a candidate is no zone: the first rule that it breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Fewer terminals than asked for.
-    FewTerminals,
-    /// Fewer attempts than asked for.
-    FewAttempts,
-    /// Fewer days than asked for.
-    FewDays,
-    /// Raised in fewer quarters of the day than asked for.
-    FewDayparts,
-    /// The rate is not high enough.
-    LowRate,
-    /// The excess could be chance.
-    Chance,
-    /// It is one terminal's failures.
-    OneTerminal,
-    /// It is one merchant's failures.
-    OneMerchant,
+/// A carrier of a place of several that works in some of its cells: what helps there. These counts
+/// are not the zone's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodPart {
+    /// The carrier.
+    pub plmn: String,
+    /// The cells where it works, sorted.
+    pub cells: Vec<CellIndex>,
+    /// Distinct terminals there.
+    pub terminals: usize,
+    /// Attempts there.
+    pub attempts: u64,
+    /// Failures among them.
+    pub failures: u64,
 }
 
-impl Refusal {
-    /// Returns the word of the reason in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FewTerminals => "few_terminals",
-            Self::FewAttempts => "few_attempts",
-            Self::FewDays => "few_days",
-            Self::FewDayparts => "few_dayparts",
-            Self::LowRate => "low_rate",
-            Self::Chance => "chance",
-            Self::OneTerminal => "one_terminal",
-            Self::OneMerchant => "one_merchant",
-        }
-    }
-}
-
-/// Joined cells with a high failure rate. Counts are those of `plmns` in `cells`.
+/// Joined cells with a high failure rate. Counts are those of `plmns` in `cells`, without `good_parts`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     /// What it is.
@@ -260,6 +261,8 @@ pub struct Zone {
     pub plmns: Vec<String>,
     /// The cells, sorted; bridged ones without data included.
     pub cells: Vec<CellIndex>,
+    /// How many of them have attempts.
+    pub cells_with_data: usize,
     /// The cell in the middle of the attempts.
     pub centroid: CellIndex,
     /// Distinct terminals.
@@ -304,10 +307,26 @@ pub struct Zone {
     pub worst_terminal_share: f64,
     /// Share of the failures that the worst merchant has.
     pub worst_merchant_share: f64,
-    /// Whether rate and test hold without the worst terminal and without the worst merchant.
+    /// Whether rate and test hold without any one terminal and without any one merchant.
     pub survives_leave_one_out: bool,
     /// Carriers in the same cells that are not `plmns`, sorted.
     pub other_carriers: Vec<CarrierCounts>,
+    /// Carriers of a place of several, where they work all the same, sorted.
+    pub good_parts: Vec<GoodPart>,
+}
+
+impl Zone {
+    /// Returns the carriers and cells that it is made of, without its good parts.
+    pub fn cells_of_carriers(&self) -> impl Iterator<Item = (&str, CellIndex)> {
+        self.plmns.iter().flat_map(|plmn| {
+            let good = self.good_parts.iter().find(|part| part.plmn == *plmn);
+            let is_bad = move |cell: &CellIndex| {
+                good.is_none_or(|part| part.cells.binary_search(cell).is_err())
+            };
+            let cells = self.cells.iter().copied().filter(is_bad);
+            cells.map(|cell| (plmn.as_str(), cell))
+        })
+    }
 }
 
 /// A candidate that is no zone.
@@ -315,8 +334,10 @@ pub struct Zone {
 pub struct RefusedZone {
     /// What it would have been.
     pub zone: Zone,
-    /// Why it is not.
+    /// Why it is not: the first rule that it breaks.
     pub reason: Refusal,
+    /// Every rule that it breaks, in words.
+    pub missing: String,
 }
 
 /// Baseline of one carrier.
@@ -343,6 +364,8 @@ pub struct ZonesReport {
     pub terminal_spread: f64,
     /// Correlation between attempts of two terminals in one ordinary cell.
     pub cell_spread: f64,
+    /// Share of terminals that fail by themselves, wherever they stand.
+    pub bad_share: f64,
 }
 
 /// Input that has no zones.
@@ -401,22 +424,44 @@ pub fn find_zones(
     let fleet = fleet::Fleet::of(rows, flagged);
     let ground = layer::Ground::of(&fleet, options);
     let together = ground.together(&fleet, options);
-    let mut candidates: Vec<Candidate> = Vec::new();
-    for layer in ground.carriers.iter().chain(together.as_ref()) {
-        candidates.extend(judge::candidates(&fleet, &ground, layer, options));
+    let courts: Vec<Court<'_>> = ground
+        .carriers
+        .iter()
+        .map(|layer| Court::of(&fleet, &ground, layer, options))
+        .collect();
+    let mut cuts = Vec::new();
+    let own = courts.iter().map(|court| court.candidates(&mut cuts));
+    let own = own.collect();
+    let everyones = together.as_ref().map(|layer| {
+        let court = Court::of(&fleet, &ground, layer, options);
+        court.candidates(&mut cuts)
+    });
+    let verdicts = verdict::verdicts(&courts, own, everyones.unwrap_or_default(), options);
+    let baselines = ground.baselines(&fleet);
+    let mut cells = Vec::new();
+    if options.lists_cells {
+        cells = cell_rows(&fleet, &ground.carriers, options);
+        let reasons = Reasons::of(&verdicts, &cuts, &fleet.plmns, options);
+        explain(&mut cells, &reasons, &baselines);
     }
-    let (zones, refused) = judge::verdicts(&fleet, candidates, options);
     Ok(ZonesReport {
-        cells: match options.lists_cells {
-            true => cell_rows(&fleet, &ground.carriers, options),
-            false => Vec::new(),
-        },
-        zones,
-        refused,
-        baselines: ground.baselines(&fleet),
+        cells,
+        zones: verdicts.zones,
+        refused: verdicts.refused,
+        baselines,
         terminal_spread: ground.spread.terminal,
         cell_spread: ground.spread.cell,
+        bad_share: ground.bad_share,
     })
+}
+
+fn explain(cells: &mut [ZoneCell], reasons: &Reasons<'_>, baselines: &[Baseline]) {
+    cells.par_iter_mut().for_each(|cell| {
+        let of_carrier = |baseline: &Baseline| baseline.plmn.as_str().cmp(&cell.plmn);
+        let baseline = baselines.binary_search_by(of_carrier);
+        let rate = baseline.ok().and_then(|at| baselines[at].rate);
+        cell.not_in_zone = reasons.say(cell, rate);
+    });
 }
 
 fn cell_rows(fleet: &fleet::Fleet<'_>, layers: &[Layer], options: &ZoneOptions) -> Vec<ZoneCell> {
@@ -440,6 +485,7 @@ fn cell_rows(fleet: &fleet::Fleet<'_>, layers: &[Layer], options: &ZoneOptions) 
             p: cell.p,
             q: cell.q,
             class: cell.class,
+            not_in_zone: None,
         }
     };
     let mut rows: Vec<ZoneCell> = Vec::new();

@@ -165,6 +165,9 @@ pub(super) fn outages() -> Fields {
 ///
 /// `explained_share` is the part of what fails there that its zone explains: 1 - 1 / `rate_ratio` of the
 /// zone; null outside of zones.
+///
+/// `not_in_zone_because` says of a cell that looks bad why it is in no zone; it is null for cells in one
+/// and for those that do not. Where a carrier works inside a not-spot, its row has no `zone_id`.
 pub(super) fn cells() -> Fields {
     by_window(vec![
         number("cell_r8", DataType::Int64, false),
@@ -187,23 +190,19 @@ pub(super) fn cells() -> Fields {
         measure("explained_share"),
         count("readings"),
         count("weak_readings"),
+        text("not_in_zone_because", true),
     ])
 }
 
-/// One row per weak zone, not-spot or failure zone.
-///
-/// `failures_avoidable` is the part of the failures in its cells that the place explains, those of bad
-/// terminals and models left out.
-pub(super) fn zones() -> Fields {
-    by_window(vec![
-        text("zone_id", false),
-        text("kind", false),
-        text("state", false),
+/// The counts of joined cells, and how they were judged.
+fn of_place() -> Vec<Field> {
+    vec![
         text("carrier_plmn", true),
         text("carriers", false),
         text("cells_r8", false),
         number("center_cell_r8", DataType::Int64, true),
         count("cells"),
+        count("cells_with_data"),
         count("terminals"),
         count("merchants"),
         count("attempts"),
@@ -224,10 +223,39 @@ pub(super) fn zones() -> Fields {
         count("dayparts"),
         flag("survives_leave_one_out"),
         text("other_carriers", true),
+    ]
+}
+
+/// One row per weak zone, not-spot or failure zone.
+///
+/// `cells` counts every cell, bridged ones without data too; `cells_with_data` those with attempts.
+/// `working_carriers` are carriers of a not-spot that work in some of its cells; those counts are not
+/// the zone's. `failures_avoidable` is the part of the failures in its cells that the place explains, those of
+/// bad terminals and models left out.
+pub(super) fn zones() -> Fields {
+    let mut fields = vec![
+        text("zone_id", false),
+        text("kind", false),
+        text("state", false),
+    ];
+    fields.extend(of_place());
+    fields.extend([
+        text("working_carriers", true),
         text("action", true),
         measure("failures_avoidable"),
         text("reason", true),
-    ])
+    ]);
+    by_window(fields)
+}
+
+/// One row per place that looks like a zone and is not proven.
+///
+/// `reason` is the first rule that it breaks, `missing` every one in words. `kind` is what it would be.
+pub(super) fn zone_candidates() -> Fields {
+    let mut fields = vec![text("kind", false)];
+    fields.extend(of_place());
+    fields.extend([text("reason", false), text("missing", false)]);
+    by_window(fields)
 }
 
 /// One row per device model and firmware.

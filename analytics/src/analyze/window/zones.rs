@@ -1,16 +1,19 @@
-//! Cells and zones of the window, under the names they had before.
+//! Cells and zones of the window, under the names they had before, and what is not proven.
 
-use std::collections::{BTreeSet, HashMap};
+mod action;
+mod rows;
+
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
 use rayon::prelude::*;
-use schemas::lake::cell_to_i64;
-use serde::Serialize;
+use schemas::lake::{cell_from_i64, cell_to_i64};
 use statistics::zones::{
-    KnownZone, PlaceCounts, Zone, ZoneKind, ZoneOptions, ZonesReport, find_zones, keep_ids,
+    KnownZone, PlaceCounts, ZoneKind, ZoneOptions, ZonesReport, find_zones, keep_ids,
 };
 
+use self::rows::{CandidateRow, CellRow, ZoneRow};
 use super::Origin;
 use super::explained::ZonePlaces;
 use super::places::Places;
@@ -18,80 +21,13 @@ use crate::analyze::{AnalyzeError, columns};
 use crate::causes::explained_by;
 use crate::session::LakeSession;
 
-/// Attempts of another carrier in a zone from which its rate there is worth advising on.
-const ADVICE_ATTEMPTS: u64 = 100;
-
-/// The rows of the three tables.
+/// The rows of the four tables.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) cells: Vec<CellRow>,
     pub(super) weak: Vec<ZoneRow>,
     pub(super) failure: Vec<ZoneRow>,
-}
-
-/// A row of `cells`.
-#[derive(Debug, Serialize)]
-pub(super) struct CellRow {
-    cell_r8: i64,
-    carrier_plmn: String,
-    zone_id: Option<String>,
-    zone_kind: Option<&'static str>,
-    terminals: u64,
-    merchants: u64,
-    attempts: u64,
-    failures: u64,
-    expected_failures: f64,
-    rate: Option<f64>,
-    eb_rate: Option<f64>,
-    eb_rate_low: Option<f64>,
-    eb_rate_high: Option<f64>,
-    gi_star_z: Option<f64>,
-    p: Option<f64>,
-    q: Option<f64>,
-    class: &'static str,
-    explained_share: Option<f64>,
-    readings: u64,
-    weak_readings: u64,
-    #[serde(flatten)]
-    origin: Origin,
-}
-
-/// A row of `weak_zones` or `failure_zones`.
-#[derive(Debug, Serialize)]
-pub(super) struct ZoneRow {
-    zone_id: String,
-    kind: &'static str,
-    state: &'static str,
-    carrier_plmn: Option<String>,
-    carriers: String,
-    cells_r8: String,
-    center_cell_r8: i64,
-    cells: u64,
-    terminals: u64,
-    merchants: u64,
-    attempts: u64,
-    failures: u64,
-    expected_failures: f64,
-    rate: f64,
-    eb_rate: f64,
-    eb_rate_low: f64,
-    eb_rate_high: f64,
-    baseline_rate: f64,
-    rate_ratio: f64,
-    log_likelihood_ratio: f64,
-    p: f64,
-    q: Option<f64>,
-    readings: u64,
-    weak_readings: u64,
-    days: u32,
-    dayparts: u64,
-    survives_leave_one_out: bool,
-    other_carriers: Option<String>,
-    action: Option<String>,
-    failures_avoidable: f64,
-    reason: Option<String>,
-    #[serde(flatten)]
-    origin: Origin,
+    pub(super) candidates: Vec<CandidateRow>,
 }
 
 /// Returns the zones of the newest window that ended before this one.
@@ -257,20 +193,22 @@ pub(super) fn find(
     }
     let ids: Vec<&str> = names.today.iter().map(|(id, _)| id.as_str()).collect();
     let cells = cells(&report, &ids, origin);
+    let candidates = report.refused.iter();
     Ok(Found {
         cells,
         weak,
         failure,
+        candidates: candidates
+            .map(|refused| CandidateRow::of(refused, origin))
+            .collect(),
     })
 }
 
 fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
     let mut zone_of = HashMap::new();
     for (zone, id) in report.zones.iter().zip(ids) {
-        for plmn in &zone.plmns {
-            for cell in &zone.cells {
-                zone_of.insert((*cell, plmn.as_str()), (*id, zone));
-            }
+        for (plmn, cell) in zone.cells_of_carriers() {
+            zone_of.insert((cell, plmn), (*id, zone));
         }
     }
     let row = |cell: &statistics::zones::ZoneCell| {
@@ -296,6 +234,7 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
             explained_share: zone.map(|(_, zone)| explained_by(zone.rate_ratio)),
             readings: cell.readings,
             weak_readings: cell.weak_readings,
+            not_in_zone_because: cell.not_in_zone.clone(),
             origin: origin.clone(),
         }
     };
@@ -319,9 +258,8 @@ impl Found {
         let numbers: HashMap<&str, usize> =
             ids.map(|zone| zone.zone_id.as_str()).zip(0..).collect();
         let inside = self.cells.iter().filter_map(|row| {
-            let cell = schemas::lake::cell_from_i64(row.cell_r8)?;
             let number = numbers.get(row.zone_id.as_deref()?)?;
-            let place = (cell, row.carrier_plmn.as_str());
+            let place = (cell_from_i64(row.cell_r8)?, row.carrier_plmn.as_str());
             Some((place, (*number, row.explained_share?)))
         });
         inside.collect()
@@ -332,115 +270,5 @@ impl Found {
         for (zone, avoidable) in self.zones().zip(failures) {
             zone.failures_avoidable = *avoidable;
         }
-    }
-}
-
-impl ZoneRow {
-    fn of(zone: &Zone, zone_id: String, state: &'static str, origin: &Origin) -> Self {
-        let cells: Vec<String> = zone.cells.iter().map(CellIndex::to_string).collect();
-        let others: Vec<String> = zone
-            .other_carriers
-            .iter()
-            .map(|other| format!("{} {} of {}", other.plmn, other.failures, other.attempts))
-            .collect();
-        Self {
-            zone_id,
-            kind: zone.kind.as_str(),
-            state,
-            carrier_plmn: zone.plmn.clone(),
-            carriers: zone.plmns.join(";"),
-            cells: zone.cells.len() as u64,
-            cells_r8: cells.join(";"),
-            center_cell_r8: cell_to_i64(zone.centroid),
-            terminals: zone.terminals as u64,
-            merchants: zone.merchants as u64,
-            attempts: zone.attempts,
-            failures: zone.failures,
-            expected_failures: zone.expected,
-            rate: zone.rate,
-            eb_rate: zone.eb_rate,
-            eb_rate_low: zone.low,
-            eb_rate_high: zone.high,
-            baseline_rate: zone.baseline_rate,
-            rate_ratio: zone.rate_ratio,
-            log_likelihood_ratio: zone.llr,
-            p: zone.p,
-            q: zone.q,
-            readings: zone.readings,
-            weak_readings: zone.weak_readings,
-            days: zone.days,
-            dayparts: zone.dayparts as u64,
-            survives_leave_one_out: zone.survives_leave_one_out,
-            other_carriers: (!others.is_empty()).then(|| others.join(";")),
-            action: Some(action(zone)),
-            failures_avoidable: 0.0,
-            reason: None,
-            origin: origin.clone(),
-        }
-    }
-
-    /// A zone of the window before that is none any more: its cells, and no counts.
-    fn resolved(zone: &KnownZone, origin: &Origin) -> Self {
-        let cells: Vec<String> = zone.cells.iter().map(CellIndex::to_string).collect();
-        Self {
-            zone_id: zone.id.clone(),
-            kind: zone.kind.as_str(),
-            state: "resolved",
-            carrier_plmn: zone.plmn.clone(),
-            carriers: zone.plmn.clone().unwrap_or_default(),
-            cells: zone.cells.len() as u64,
-            cells_r8: cells.join(";"),
-            center_cell_r8: zone.cells.first().copied().map_or(0, cell_to_i64),
-            terminals: 0,
-            merchants: 0,
-            attempts: 0,
-            failures: 0,
-            expected_failures: 0.0,
-            rate: 0.0,
-            eb_rate: zone.eb_rate,
-            eb_rate_low: zone.low,
-            eb_rate_high: zone.high,
-            baseline_rate: 0.0,
-            rate_ratio: 0.0,
-            log_likelihood_ratio: 0.0,
-            p: 1.0,
-            q: None,
-            readings: 0,
-            weak_readings: 0,
-            days: 0,
-            dayparts: 0,
-            survives_leave_one_out: false,
-            other_carriers: None,
-            action: None,
-            failures_avoidable: 0.0,
-            reason: Some("the rates are those of the window before".into()),
-            origin: origin.clone(),
-        }
-    }
-}
-
-/// What helps here, the cheapest that the counts support.
-fn action(zone: &Zone) -> String {
-    let rate = |failures: u64, attempts: u64| failures as f64 / attempts.max(1) as f64;
-    let better = zone
-        .other_carriers
-        .iter()
-        .filter(|other| other.attempts >= ADVICE_ATTEMPTS)
-        .filter(|other| rate(other.failures, other.attempts) * 2.0 <= zone.rate)
-        .min_by(|one, other| {
-            rate(one.failures, one.attempts).total_cmp(&rate(other.failures, other.attempts))
-        });
-    match (zone.kind, better) {
-        (ZoneKind::FailureZone, _) => {
-            "look at the shops' own wiring, power and set-up: the signal is good".into()
-        }
-        (_, Some(other)) => format!(
-            "SIM of {}: {} of {} attempts fail here",
-            other.plmn, other.failures, other.attempts
-        ),
-        (ZoneKind::NotSpot, None) => {
-            "no carrier is better: booster or outside antenna, fixed line, or QR".into()
-        }
-        (ZoneKind::WeakZone, None) => "report to the carrier; booster or outside antenna".into(),
     }
 }

@@ -60,13 +60,22 @@ pub(super) struct Fleet<'a> {
     pub(super) seats: Vec<Seat>,
     /// Whether expected failures exist: neither no attempt failed, nor all did.
     pub(super) has_rates: bool,
+    /// Distinct terminals that were left out.
+    pub(super) flagged: usize,
 }
 
 impl<'a> Fleet<'a> {
     /// Takes the rows, of which it keeps nothing: there may be millions.
     pub(super) fn of(mut rows: Vec<PlaceCounts<'a>>, flagged: &[&str]) -> Self {
         let flagged: HashSet<&str> = flagged.iter().copied().collect();
-        rows.retain(|row| !flagged.contains(row.terminal));
+        let mut left_out: HashSet<&str> = HashSet::new();
+        rows.retain(|row| {
+            let is_out = flagged.contains(row.terminal);
+            if is_out {
+                left_out.insert(row.terminal);
+            }
+            !is_out
+        });
         rows.par_sort_unstable_by_key(sort_key);
         let plmns = Levels::of(rows.iter().map(|row| row.plmn));
         let terminals = Levels::of(rows.iter().map(|row| row.terminal));
@@ -96,7 +105,18 @@ impl<'a> Fleet<'a> {
             plmns: plmns.names,
             seats,
             has_rates: rates.is_some(),
+            flagged: left_out.len(),
         }
+    }
+}
+
+impl Fleet<'_> {
+    /// Seats of a carrier in a cell.
+    pub(super) fn seats_of(&self, plmn: u32, cell: CellIndex) -> impl Iterator<Item = &Seat> {
+        let key = move |seat: &Seat| (seat.plmn, seat.cell);
+        let from = self.seats.partition_point(|seat| key(seat) < (plmn, cell));
+        let same = self.seats[from..].iter();
+        same.take_while(move |seat| key(seat) == (plmn, cell))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same zone tomorrow: ids that stay, and what became of each zone.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use h3o::CellIndex;
 
@@ -77,15 +77,7 @@ pub struct Identities {
 /// assert!(keep_ids(&[], &[], "2026-09-21").today.is_empty());
 /// ```
 pub fn keep_ids(previous: &[KnownZone], today: &[Zone], window_end: &str) -> Identities {
-    let mut pairs: Vec<Pair<'_>> = previous
-        .iter()
-        .flat_map(|known| {
-            today
-                .iter()
-                .enumerate()
-                .filter_map(move |(at, zone)| Pair::of(known, zone, at))
-        })
-        .collect();
+    let mut pairs = pairs(previous, today);
     pairs.sort_by(|a, b| {
         let overlap = b.overlap.total_cmp(&a.overlap);
         let same_kind = b.is_same_kind.cmp(&a.is_same_kind);
@@ -125,16 +117,40 @@ struct Pair<'a> {
     is_same_kind: bool,
 }
 
+/// Known zones and today's that overlap enough. Only zones with a common cell are looked at.
+fn pairs<'a>(previous: &'a [KnownZone], today: &'a [Zone]) -> Vec<Pair<'a>> {
+    let mut known_of: HashMap<CellIndex, Vec<usize>> = HashMap::new();
+    let before: Vec<BTreeSet<CellIndex>> = previous
+        .iter()
+        .map(|known| known.cells.iter().copied().collect())
+        .collect();
+    for (at, cells) in before.iter().enumerate() {
+        for cell in cells {
+            known_of.entry(*cell).or_default().push(at);
+        }
+    }
+    let mut pairs = Vec::new();
+    for (at, zone) in today.iter().enumerate() {
+        let now: BTreeSet<CellIndex> = zone.cells.iter().copied().collect();
+        let mut common: BTreeMap<usize, usize> = BTreeMap::new();
+        for known in now.iter().filter_map(|cell| known_of.get(cell)).flatten() {
+            *common.entry(*known).or_default() += 1;
+        }
+        for (known, common) in common {
+            let all = before[known].len() + now.len() - common;
+            let overlap = common as f64 / all as f64;
+            pairs.extend(Pair::of(&previous[known], zone, at, overlap));
+        }
+    }
+    pairs
+}
+
 impl<'a> Pair<'a> {
-    fn of(known: &'a KnownZone, zone: &'a Zone, at: usize) -> Option<Self> {
+    fn of(known: &'a KnownZone, zone: &'a Zone, at: usize, overlap: f64) -> Option<Self> {
         let one_place = match (&known.plmn, &zone.plmn) {
             (Some(before), Some(now)) => before == now,
             _ => true,
         };
-        let before: BTreeSet<&CellIndex> = known.cells.iter().collect();
-        let now: BTreeSet<&CellIndex> = zone.cells.iter().collect();
-        let common = before.intersection(&now).count();
-        let overlap = common as f64 / (before.len() + now.len() - common).max(1) as f64;
         (one_place && overlap >= LEAST_OVERLAP).then_some(Self {
             known,
             zone,

@@ -3,17 +3,21 @@
 //! Baselines, scales and spreads come from cells where nothing is high, and what is high depends on
 //! them: a few rounds settle it. The first round leaves out the worst cells unseen.
 
+use std::collections::HashMap;
+
 use h3o::CellIndex;
 use rayon::prelude::*;
 
+use super::bad::bad_share;
 use super::fleet::{Fleet, Seat, Sums};
 use super::spread::Spread;
 use super::{Baseline, CellClass, ZoneOptions};
 use crate::special::{beta_quantile, beta_upper};
 use crate::{fdr, terminals};
 
-/// One cell in so many is left out at the start, the worst first.
-const WORST_ONE_IN: usize = 20;
+/// One cell in so many is left out at the start, the worst first: as many zones as a small fleet may
+/// have. What is not high comes back in the next round; a zone that stays in hides itself and the others.
+const WORST_ONE_IN: usize = 5;
 const MOST_ROUNDS: usize = 6;
 /// A raised cell has at least this rate, in baselines, and this p-value.
 pub(super) const RAISED_RATIO: f64 = 2.0;
@@ -80,8 +84,9 @@ pub(super) struct Estimate {
     pub(super) rate: f64,
     /// The rate in baselines, after the odds of worse devices are taken off.
     pub(super) ratio: f64,
-    /// The rate that is [`ORDINARY_RATIO`] baselines, likewise.
-    ordinary_below: f64,
+    /// The baseline, and how many times the odds its devices have.
+    base: f64,
+    devices: f64,
 }
 
 impl Estimate {
@@ -91,10 +96,24 @@ impl Estimate {
         (end(OUTSIDE), end(1.0 - OUTSIDE))
     }
 
-    /// Whether the upper end is below [`ORDINARY_RATIO`], without looking for where it is.
-    fn is_ordinary(&self) -> bool {
-        beta_upper(self.ordinary_below, self.a, self.b) < OUTSIDE
+    /// Whether the upper end is below so many baselines, without looking for where it is.
+    fn is_below(&self, ratio: f64) -> bool {
+        let limit = share(odds((ratio * self.base).min(1.0)) * self.devices);
+        beta_upper(limit, self.a, self.b) < OUTSIDE
     }
+
+    /// Whether the place is credibly not raised.
+    pub(super) fn is_not_raised(&self) -> bool {
+        self.is_below(RAISED_RATIO)
+    }
+}
+
+fn odds(rate: f64) -> f64 {
+    rate / (1.0 - rate).max(f64::EPSILON)
+}
+
+fn share(odds: f64) -> f64 {
+    odds / (1.0 + odds)
 }
 
 /// What an estimate and a test need to know about some seats together.
@@ -126,7 +145,7 @@ impl Evidence {
         self.baseline / self.attempts
     }
 
-    fn expected_rate(&self) -> f64 {
+    pub(super) fn expected_rate(&self) -> f64 {
         self.expected / self.attempts
     }
 
@@ -159,16 +178,14 @@ impl Evidence {
         let rate = a / (a + b);
         // What its devices explain is taken off its odds, and put on those of an ordinary place.
         let base = self.baseline_rate();
-        let odds = |rate: f64| rate / (1.0 - rate).max(f64::EPSILON);
-        let share = |odds: f64| odds / (1.0 + odds);
         let devices = (odds(self.expected_rate()) / odds(base)).max(1.0);
-        let ordinary = (ORDINARY_RATIO * base).min(1.0);
         Estimate {
             a,
             b,
             rate,
             ratio: share(odds(rate) / devices) / base,
-            ordinary_below: share(odds(ordinary) * devices),
+            base,
+            devices,
         }
     }
 }
@@ -232,7 +249,7 @@ impl LayerCell {
                     CellClass::High
                 } else if estimate.ratio >= RAISED_RATIO && p <= RAISED_P {
                     CellClass::Raised
-                } else if estimate.is_ordinary() {
+                } else if estimate.is_below(ORDINARY_RATIO) {
                     CellClass::Ordinary
                 } else {
                     CellClass::Open
@@ -250,10 +267,26 @@ pub(super) struct Layer {
     pub(super) cells: Vec<LayerCell>,
 }
 
+impl Layer {
+    pub(super) fn at(&self, cell: CellIndex) -> Option<&LayerCell> {
+        let at = self.cells.binary_search_by_key(&cell, |known| known.cell);
+        at.ok().map(|at| &self.cells[at])
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        let mut sum = Evidence::default();
+        self.cells.iter().for_each(|cell| sum.add(&cell.evidence));
+        sum
+    }
+}
+
 /// What ordinary places are like, for each carrier, and every carrier's cells judged by it.
 pub(super) struct Ground {
     pub(super) spread: Spread,
+    /// Share of terminals that fail by themselves.
+    pub(super) bad_share: f64,
     pub(super) carriers: Vec<Layer>,
+    carriers_of: HashMap<CellIndex, Vec<u32>>,
     scale: Vec<f64>,
     baseline: Vec<Option<f64>>,
     strength: Vec<f64>,
@@ -264,11 +297,18 @@ impl Ground {
         let count = fleet.plmns.len();
         let mut ground = Self {
             spread: Spread::first(),
+            bad_share: 0.0,
             carriers: layers(fleet),
+            carriers_of: HashMap::new(),
             scale: vec![1.0; count],
             baseline: vec![None; count],
             strength: vec![STRENGTHS.1; count],
         };
+        for (plmn, layer) in (0..).zip(&ground.carriers) {
+            for cell in &layer.cells {
+                ground.carriers_of.entry(cell.cell).or_default().push(plmn);
+            }
+        }
         if !fleet.has_rates {
             ground.sum_only(fleet);
             return ground;
@@ -283,7 +323,13 @@ impl Ground {
             }
             high = now;
         }
+        ground.bad_share = bad_share(fleet, &ground, options);
         ground
+    }
+
+    /// The carriers with rows in a cell, by number, sorted.
+    pub(super) fn carriers_of(&self, cell: CellIndex) -> &[u32] {
+        self.carriers_of.get(&cell).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn baselines(&self, fleet: &Fleet<'_>) -> Vec<Baseline> {

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod calibration;
 mod fleet;
+mod good;
+mod small;
 
 use fleet::{CARRIERS, Circle, Made, Plan, cell_at, fail_at, make, rows};
 

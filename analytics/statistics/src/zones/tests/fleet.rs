@@ -188,6 +188,43 @@ pub(super) fn fail_at(made: &mut Made, rate: f64, seed: u64) {
     }
 }
 
+/// A pocket: terminals taken out of a fleet and put into some cells, in turn.
+pub(super) struct Pocket<'a> {
+    pub(super) cells: &'a [CellIndex],
+    pub(super) terminals: usize,
+    pub(super) carrier: usize,
+    pub(super) rate: f64,
+    /// Standard deviation of the log odds of its terminals.
+    pub(super) sd: f64,
+}
+
+impl Pocket<'_> {
+    /// Moves the terminals `from..` there; each is its own merchant's. Its signal is weak.
+    pub(super) fn plant(&self, fleet: &mut [Made], from: usize, seed: u64) {
+        let mut stream = Stream::new(seed, 77);
+        let moved = &mut fleet[from..from + self.terminals];
+        for (number, made) in moved.iter_mut().enumerate() {
+            made.cell = self.cells[number % self.cells.len()];
+            (made.carrier, made.merchant) = (self.carrier, format!("p{from}-{number}"));
+            made.weak_readings = stream.binomial(made.readings, 0.4);
+            let logit = (self.rate / (1.0 - self.rate)).ln() + self.sd * normal(&mut stream);
+            fail_at(made, 1.0 / (1.0 + (-logit).exp()), seed + number as u64);
+        }
+    }
+}
+
+/// Gives a terminal so many attempts, none of which fails.
+pub(super) fn work(made: &mut Made, attempts: u64) {
+    let morning = attempts / 2;
+    made.quarters = [[0; 4], [0, morning, attempts - morning, 0]];
+    (made.attempts, made.failures) = (attempts, 0);
+}
+
+/// Makes the signal of a terminal good, or weak.
+pub(super) fn hear(made: &mut Made, weak_share: f64, seed: u64) {
+    made.weak_readings = Stream::new(seed, made.readings).binomial(made.readings, weak_share);
+}
+
 pub(super) fn rows(fleet: &[Made]) -> Vec<PlaceCounts<'_>> {
     let row = |made| {
         let &Made {
