@@ -237,6 +237,46 @@ fn tail_is_the_sum_of_the_probabilities() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn the_integral_is_the_sum_of_the_terms(
+        attempts in 3_000_u64..60_000,
+        rate in prop_oneof![0.0005..0.02_f64, 0.02..0.9_f64],
+        ln_rho in -16.0..-0.3_f64,
+        is_binomial in prop::bool::weighted(0.1),
+        sds in -2.0..9.0_f64,
+    ) {
+        let rho = if is_binomial { 0.0 } else { ln_rho.exp() };
+        let mean = attempts as f64 * rate;
+        let sd = f64::sqrt(mean * (1.0 - rate) * (1.0 + (attempts - 1) as f64 * rho));
+        let failures = (mean + sds * sd).clamp(0.0, attempts as f64) as u64;
+        let by_terms = tail::walked(failures, attempts, rate, rho);
+        let by_integral = tail::integrated(failures, attempts, rate, rho);
+        prop_assume!(by_terms.at > 1e-100);
+        let what = format!("{failures} of {attempts}: {by_terms:?} {by_integral:?}");
+        prop_assert!((by_integral.at / by_terms.at - 1.0).abs() < 1e-9, "{}", what);
+        let above = (by_integral.above - by_terms.above).abs();
+        prop_assert!(above <= 1e-9 * by_terms.above, "{}", what);
+    }
+}
+
+#[test]
+fn all_failing_of_many_attempts_is_bounded_work() {
+    for (rate, rho) in [(0.5, 0.5), (0.01, 0.9), (0.9, 1e-7)] {
+        let many = tail::all_failing(1_000_000_000_000, rate, rho);
+        assert!((0.0..1.0).contains(&many), "{many}");
+    }
+    // One of a beta distribution with b = 1: Γ-functions cancel to a / (n + a).
+    let (attempts, a): (u64, f64) = (10_000_000_000, 3.0);
+    let all = tail::all_failing(attempts, a / (a + 1.0), 1.0 / (a + 2.0));
+    assert!(
+        (all * (attempts as f64 + a) / a - 1.0).abs() < 1e-10,
+        "{all}"
+    );
+}
+
 #[test]
 fn a_spread_of_zero_is_binomial_and_large_counts_stay_exact() {
     let tail = upper_tail(3, 5, 0.5, 0.0);
