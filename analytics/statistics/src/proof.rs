@@ -5,6 +5,7 @@
 //! of input and output, so that a calibration runs exactly what `analyze` runs.
 
 mod models;
+mod runs;
 mod terminals;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,9 @@ use crate::zones::{PlaceCounts, ZoneOptions, ZonesError, ZonesReport, find_zones
 pub use models::{JudgedModel, Models, judge_models};
 pub use terminals::{JudgedTerminal, NotTestable, Terminals, judge_terminals};
 pub use weak_places::{WeakPlaces, Weakness, weak_places};
+
+/// From so many days on the worst one is left out where a terminal is judged.
+pub const ENOUGH_DAYS: u32 = 2;
 
 /// One terminal at one cell over one carrier and radio technology.
 #[derive(Debug, Clone)]
@@ -50,6 +54,8 @@ pub struct Place<'a> {
     pub usual_attempts: u32,
     /// Failures without that day.
     pub usual_failures: u32,
+    /// Failures of each day times those of the same day less one, added up: pairs that share a day.
+    pub pairs_of_days: u64,
     /// Signal readings.
     pub readings: u32,
     /// Weak ones among them.

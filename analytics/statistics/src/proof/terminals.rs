@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use super::{Place, ProofError, WeakPlaces, Weakness};
+use super::{Place, ProofError, WeakPlaces, Weakness, runs};
 use crate::terminals::{self, TerminalCounts, TerminalRow, TerminalsOptions};
 
 /// Share of weak readings from which a terminal without a peer in its cell is not judged: its place
@@ -91,7 +91,11 @@ pub fn judge_terminals(
             failures: place.usual_failures.into(),
         })
         .collect();
-    let report = terminals::judge_terminals(&counts, &TerminalsOptions::default())?;
+    let options = TerminalsOptions {
+        least_run_length: runs::run_length(places, weak_places),
+        ..TerminalsOptions::default()
+    };
+    let report = terminals::judge_terminals(&counts, &options)?;
     drop(counts);
     let lonely = lonely(places, &alone);
     let judged = |row: TerminalRow, because: Option<NotTestable>| JudgedTerminal {

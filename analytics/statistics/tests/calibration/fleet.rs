@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 use std::fmt;
 
 use h3o::{CellIndex, LatLng, Resolution};
-use statistics::proof::{Place, Proof};
+use statistics::proof::{ENOUGH_DAYS, Place, Proof};
 use statistics::rng::Stream;
 use statistics::zones::Zone;
 
@@ -82,6 +82,7 @@ struct Counts {
     failures: u32,
     usual_attempts: u32,
     usual_failures: u32,
+    pairs_of_days: u64,
     readings: u32,
     weak_readings: u32,
     signal: u32,
@@ -174,6 +175,7 @@ impl Fleet {
             failures: terminal.counts.failures,
             usual_attempts: terminal.counts.usual_attempts,
             usual_failures: terminal.counts.usual_failures,
+            pairs_of_days: terminal.counts.pairs_of_days,
             readings: terminal.counts.readings,
             weak_readings: terminal.counts.weak_readings,
             signal: terminal.counts.signal,
@@ -190,6 +192,14 @@ impl Fleet {
         places.collect()
     }
 
+    pub fn is_bad(&self, terminal: &str) -> bool {
+        self.bad_terminals.contains(terminal)
+    }
+    pub fn is_weak(&self, place: &Place<'_>) -> bool {
+        self.weak
+            .iter()
+            .any(|(p, c)| PLMNS[*p].0 == place.plmn && c.contains(&place.cell))
+    }
     /// Compares verdicts with the truth.
     pub fn score(&self, proof: &Proof) -> Outcome {
         let flagged = proof.terminals.flagged();
@@ -369,7 +379,7 @@ fn count(stream: &mut Stream, nature: &Nature, days: u32) -> Counts {
         counts.weak_readings += stream.binomial(readings.into(), weak) as u32;
     }
     (counts.usual_attempts, counts.usual_failures) = (counts.attempts, counts.failures);
-    if days >= 4 {
+    if days >= ENOUGH_DAYS {
         counts.usual_attempts -= worst.1;
         counts.usual_failures -= worst.0;
     }
@@ -383,6 +393,7 @@ impl Counts {
         self.days += u32::from(attempts > 0);
         self.attempts += attempts;
         self.failures += failures;
+        self.pairs_of_days += u64::from(failures) * u64::from(failures.saturating_sub(1));
         let mut parts = [0; 4];
         stream.multinomial(failures.into(), &[0.1, 0.3, 0.35, 0.25], &mut parts);
         let mut tried = [0; 4];
