@@ -6,10 +6,10 @@
 use super::{Place, WeakPlaces};
 
 /// Before any failure is seen: retries and bad days are everywhere. The prior is worth so many failures.
-const PRIOR_LENGTH: f64 = 1.5;
+const PRIOR_LENGTH: f64 = 2.0;
 const PRIOR_FAILURES: f64 = 50.0;
 /// What is left of it without everybody's worst day, which holds most of the pairs.
-const LEFT: f64 = 0.5;
+const LEFT: f64 = 0.25;
 /// Failures expected of a terminal above which it counts no more than one of so many: where a place
 /// fails, its days differ by more than runs.
 const MOST_EXPECTED: f64 = 5.0;
@@ -34,5 +34,5 @@ pub(super) fn run_length(places: &[Place<'_>], weak_places: &WeakPlaces) -> f64 
         alone += weight * failures * (1.0 - 1.0 / days);
     }
     let more = (PRIOR_LENGTH - 1.0) * PRIOR_FAILURES;
-    1.0 + LEFT * ((excess + more) / alone).max(0.0)
+    1.0 + ((LEFT * excess + more) / alone).max(0.0)
 }

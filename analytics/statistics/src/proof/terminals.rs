@@ -3,13 +3,19 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
+use h3o::CellIndex;
 
 use super::{Place, ProofError, WeakPlaces, Weakness, runs};
 use crate::terminals::{self, TerminalCounts, TerminalRow, TerminalsOptions};
 
-/// Share of weak readings from which a terminal without a peer in its cell is not judged: its place
-/// may be as weak as its antenna.
-const LONELY_WEAK_SHARE: f64 = 0.10;
+/// Share of weak readings from which the place of a terminal may be as weak as its antenna.
+const WEAK_SHARE: f64 = 0.10;
+
+/// How many times the fleet's rate the others of its carrier in its cell and those next to it fail, from
+/// which the place of a terminal with weak signal may be bad, although no candidate of a zone holds it.
+const RAISED: f64 = 1.5;
+/// Failures that they must have at that rate to be able to clear the place.
+const FEWEST_FAILURES: f64 = 5.0;
 
 /// Why nothing that a terminal fails would prove it bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,17 +170,98 @@ fn undecidable<'a>(
     weak_places: &WeakPlaces,
 ) -> HashMap<&'a str, NotTestable, FixedState> {
     let mut found: HashMap<&str, NotTestable, FixedState> = HashMap::default();
+    let around = Around::of(places);
     for place in places {
-        let is_weak = place.readings > 0
-            && f64::from(place.weak_readings) >= f64::from(place.readings) * LONELY_WEAK_SHARE;
+        let own = Sums::of(place);
+        let is_weak = own.is_weak(WEAK_SHARE);
         let because = match weak_places.of(place.cell, place.plmn) {
             Some(Weakness::Zone) => NotTestable::WeakZone,
             Some(Weakness::Possible) => NotTestable::PossibleZone,
             None if alone[place.stratum] && is_weak => NotTestable::NoPeer,
+            None if is_weak && around.may_be_bad(place, own) => NotTestable::PossibleZone,
             None => continue,
         };
         let known = found.entry(place.terminal).or_insert(because);
         *known = (*known).max(because);
     }
     found
+}
+
+/// The counts of every cell and carrier.
+struct Around<'a> {
+    cells: HashMap<(CellIndex, &'a str), Sums, FixedState>,
+    fleet: Sums,
+}
+
+impl<'a> Around<'a> {
+    fn of(places: &[Place<'a>]) -> Self {
+        let mut around = Self {
+            cells: HashMap::default(),
+            fleet: Sums::default(),
+        };
+        for place in places {
+            let counts = Sums::of(place);
+            let cell = around.cells.entry((place.cell, place.plmn));
+            cell.or_default().add(counts);
+            around.fleet.add(counts);
+        }
+        around
+    }
+
+    /// Whether the others here and next door hear little too, and fail more or are too few to tell.
+    fn may_be_bad(&self, place: &Place<'_>, own: Sums) -> bool {
+        let mut others = Sums::default();
+        for cell in place.cell.grid_disk::<Vec<_>>(1) {
+            if let Some(sums) = self.cells.get(&(cell, place.plmn)) {
+                others.add(*sums);
+            }
+        }
+        let others = others.without(own);
+        let raised = RAISED * self.fleet.rate() * others.attempts as f64;
+        others.is_weak(WEAK_SHARE) && (raised < FEWEST_FAILURES || others.failures as f64 > raised)
+    }
+}
+
+/// What is counted of a cell and carrier.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    attempts: u64,
+    failures: u64,
+    readings: u64,
+    weak_readings: u64,
+}
+
+impl Sums {
+    fn of(place: &Place<'_>) -> Self {
+        Self {
+            attempts: place.attempts.into(),
+            failures: place.failures.into(),
+            readings: place.readings.into(),
+            weak_readings: place.weak_readings.into(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.attempts += other.attempts;
+        self.failures += other.failures;
+        self.readings += other.readings;
+        self.weak_readings += other.weak_readings;
+    }
+
+    fn without(self, part: Self) -> Self {
+        Self {
+            attempts: self.attempts - part.attempts,
+            failures: self.failures - part.failures,
+            readings: self.readings - part.readings,
+            weak_readings: self.weak_readings - part.weak_readings,
+        }
+    }
+
+    fn is_weak(&self, share: f64) -> bool {
+        self.readings > 0 && self.weak_readings as f64 >= self.readings as f64 * share
+    }
+
+    fn rate(&self) -> f64 {
+        self.failures as f64 / self.attempts.max(1) as f64
+    }
 }
