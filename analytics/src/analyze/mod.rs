@@ -144,8 +144,10 @@ pub async fn analyze(
     if !changed.is_empty() {
         lake.refresh_derived().await?;
     }
-    let window_computed = window::publish(lake, (from, to), options.now, &mut steps).await?;
-    if window_computed {
+    let published = window::publish(lake, (from, to), options.now, &mut steps).await?;
+    let window_computed = published.is_some();
+    if let Some(of_window) = published {
+        notes.extend(of_window);
         lake.refresh_derived().await?;
     }
     Ok(Analysis {

@@ -1,43 +1,12 @@
 //! The window's counts, as the methods take them.
 
 use chrono::NaiveDate;
-use h3o::CellIndex;
 use rayon::prelude::*;
+use statistics::proof::{ENOUGH_DAYS, Place};
 
 use super::counted::{Counted, DayCounts, NONE, Seat};
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
-
-/// From so many days on the worst one is left out where a terminal is judged.
-const ENOUGH_DAYS: u32 = 4;
-
-/// One terminal at one cell over one carrier and RAT.
-#[derive(Debug, Clone)]
-pub(super) struct Place<'c> {
-    pub(super) cell: CellIndex,
-    pub(super) plmn: &'c str,
-    pub(super) terminal: &'c str,
-    pub(super) merchant: &'c str,
-    pub(super) model: &'c str,
-    pub(super) firmware: Option<&'c str>,
-    /// Model and firmware together.
-    pub(super) device: &'c str,
-    pub(super) rat: &'c str,
-    /// Cell and carrier together.
-    pub(super) stratum: &'c str,
-    pub(super) attempts: u32,
-    pub(super) failures: u32,
-    /// The same without the day that has most failures.
-    pub(super) usual_attempts: u32,
-    pub(super) usual_failures: u32,
-    pub(super) readings: u32,
-    pub(super) weak_readings: u32,
-    /// Class of radio technology and strength.
-    pub(super) signal: u32,
-    pub(super) days: u32,
-    pub(super) daypart_attempts: [u32; 4],
-    pub(super) daypart_failures: [u32; 4],
-}
 
 /// Every place of the window, in the order of cell, carrier and terminal.
 #[derive(Debug)]
@@ -75,6 +44,7 @@ impl<'c> Places<'c> {
                 failures: seat.failures,
                 usual_attempts: usual_attempts.max(usual_failures),
                 usual_failures,
+                pairs_of_days: seat.pairs_of_days,
                 readings: seat.readings,
                 weak_readings: seat.weak_readings,
                 signal: signal_class(seat),
@@ -88,7 +58,7 @@ impl<'c> Places<'c> {
                 places.push(place);
             }
         }
-        places.par_sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
+        places.par_sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
         Self(places)
     }
 }
@@ -113,18 +83,16 @@ fn signal_class(seat: &Seat) -> u32 {
     seat.rat * CLASSES + class
 }
 
-impl<'c> Place<'c> {
-    fn rank(&self) -> impl Ord + use<'c> {
-        let firmware = (self.firmware.is_none(), self.firmware);
-        (
-            self.cell,
-            self.plmn,
-            self.terminal,
-            self.model,
-            firmware,
-            self.rat,
-        )
-    }
+fn rank<'c>(place: &Place<'c>) -> impl Ord + use<'c> {
+    let firmware = (place.firmware.is_none(), place.firmware);
+    (
+        place.cell,
+        place.plmn,
+        place.terminal,
+        place.model,
+        firmware,
+        place.rat,
+    )
 }
 
 /// Reads what the places of the window counted.

@@ -192,14 +192,6 @@ impl Fleet {
         places.collect()
     }
 
-    pub fn is_bad(&self, terminal: &str) -> bool {
-        self.bad_terminals.contains(terminal)
-    }
-    pub fn is_weak(&self, place: &Place<'_>) -> bool {
-        self.weak
-            .iter()
-            .any(|(p, c)| PLMNS[*p].0 == place.plmn && c.contains(&place.cell))
-    }
     /// Compares verdicts with the truth.
     pub fn score(&self, proof: &Proof) -> Outcome {
         let flagged = proof.terminals.flagged();
