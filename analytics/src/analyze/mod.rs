@@ -144,10 +144,10 @@ pub async fn analyze(
     if !changed.is_empty() {
         lake.refresh_derived().await?;
     }
-    let of_window = window::publish(lake, (from, to), options.now, &mut steps).await?;
-    let window_computed = of_window.is_some();
-    notes.extend(of_window.into_iter().flatten());
-    if window_computed {
+    let published = window::publish(lake, (from, to), options.now, &mut steps).await?;
+    let window_computed = published.is_some();
+    if let Some(of_window) = published {
+        notes.extend(of_window);
         lake.refresh_derived().await?;
     }
     Ok(Analysis {

@@ -1,8 +1,7 @@
 //! What a window of days shows: terminals against peers, models within places, cells and zones.
 //!
-//! The order is that of proof: first where the place explains what fails, whoever stands there; then
-//! terminals elsewhere against their peers; then models and places again, without bad terminals.
-//! Last come what interventions changed and what would help, which read what was published before.
+//! What the counts prove, and in which order, is [`statistics::proof`]'s; here it is read, named and
+//! written. Last come what interventions changed and what would help, which read what was published before.
 
 mod actions;
 mod counted;
@@ -20,6 +19,8 @@ use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
 use schemas::Table;
 use serde::{Serialize, Serializer};
+use statistics::proof::{Models, ProofError, prove};
+use statistics::zones::ZoneOptions;
 use url::Url;
 
 use super::publish::{DerivedTable, rows_to_batches};
@@ -60,7 +61,9 @@ pub(super) const STEPS: usize = 5;
 /// Written last: it is the mark that the window is done.
 const LAST: Table = Table::Actions;
 
-/// Computes and publishes the window, unless nothing it reads has changed; returns what was cut short.
+/// Computes and publishes the window, unless nothing it reads has changed.
+///
+/// Returns what was cut short by a bound of a method; `None` where nothing was computed.
 pub(super) async fn publish(
     lake: &mut LakeSession,
     (from, to): (NaiveDate, NaiveDate),
@@ -79,7 +82,6 @@ pub(super) async fn publish(
     let signal = tokio::task::spawn_blocking(move || heard.compare())
         .await
         .expect("the statistics do not panic")?;
-    let notes = signal.note().into_iter().collect();
     steps.next("places of the window")?;
     let counted = places::read(lake, from, to).await?;
     let origin = Origin(Arc::new(Run {
@@ -94,22 +96,18 @@ pub(super) async fn publish(
     let stop = steps.stop().clone();
     let found = tokio::task::spawn_blocking(move || -> Result<_, AnalyzeError> {
         let places = Places::of(&counted);
-        let weak_places = zones::weak_places(&places)?;
-        stop.check()?;
-        let terminals = devices::terminals(&places, &weak_places, &signal, &of_window)?;
-        stop.check()?;
-        let flagged = &terminals.flagged;
-        let (models, zones) = rayon::join(
-            || devices::models(&places, flagged, &weak_places, &signal, &of_window),
-            || zones::find(&places, flagged, &known, &of_window, to),
-        );
-        let (mut models, mut zones) = (models?, zones?);
-        explained::share_out(&places, flagged, &mut models, &mut zones);
-        Ok((terminals.flags, models, zones))
+        let proof = prove(&places.0, &ZoneOptions::default(), &stop)?;
+        let terminals = devices::terminals(&places, &proof.terminals, &signal, &of_window)?;
+        let mut notes = cut_short(&proof.models);
+        notes.extend(signal.note());
+        let mut models = devices::models(&places, proof.models, &signal, &of_window);
+        let mut zones = zones::name(&proof.zones, &known, &of_window, to);
+        explained::share_out(&places, &proof.terminals, &mut models, &mut zones);
+        Ok((terminals, models, zones, notes))
     })
     .await
     .expect("the statistics do not panic")?;
-    let (terminals, models, zones) = found;
+    let (terminals, models, zones, notes) = found;
     let publication = Publication {
         location: lake.location().clone(),
         to,
@@ -204,4 +202,23 @@ async fn data_until(
     let Some(batch) = batch else { return Ok(None) };
     let texts = super::columns::texts(batch, "t")?;
     Ok(super::columns::text(&texts, 0).map(str::to_owned))
+}
+
+/// Tells of a comparison of models that ended by its bound.
+fn cut_short(models: &Models) -> Vec<String> {
+    let condemned = models.flagged().len();
+    let note = format!("{condemned} models were condemned one by one; more may stand out");
+    models.is_cut_short.then_some(note).into_iter().collect()
+}
+
+impl From<ProofError> for AnalyzeError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Stopped(stopped) => stopped.into(),
+            error => Self::Method {
+                method: "the proof of the window",
+                reason: error.to_string(),
+            },
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod levels;
 pub mod logit;
 pub mod models;
 pub mod outages;
+pub mod proof;
 pub mod rates;
 pub mod rng;
 pub mod scan;

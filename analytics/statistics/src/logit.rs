@@ -42,6 +42,8 @@ pub struct LogitRows<'a> {
 pub struct LogitOptions<'a> {
     /// The variance of each factor's effects; estimated when `None`.
     pub variances: Option<&'a [f64]>,
+    /// What is known of the variances before any row, where they are estimated.
+    pub prior: Option<VariancePrior>,
     /// Fits from these effects on, for a fit much like an earlier one.
     pub start: Option<&'a LogitFit>,
     /// At most this many passes over all factors.
@@ -50,10 +52,20 @@ pub struct LogitOptions<'a> {
     pub tolerance: f64,
 }
 
+/// A variance, and how many levels with known effects it is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VariancePrior {
+    /// The variance (logits squared).
+    pub variance: f64,
+    /// The levels.
+    pub levels: f64,
+}
+
 impl Default for LogitOptions<'_> {
     fn default() -> Self {
         Self {
             variances: None,
+            prior: None,
             start: None,
             max_sweeps: 200,
             tolerance: 1e-6,

@@ -14,9 +14,10 @@ mod student;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beta::ln_kernel;
 pub use beta::{beta_cdf, beta_quantile, beta_upper, ln_beta, ln_choose};
-pub(crate) use gamma::deviance;
 pub use gamma::{chi2_upper, gamma_cdf, gamma_quantile, gamma_upper, ln_gamma};
+pub(crate) use gamma::{deviance, stirling_rest};
 pub use normal::{chi2_upper_1df, normal_quantile, normal_two_sided, normal_upper};
 pub use polygamma::{digamma, trigamma};
 pub use student::{t_cdf, t_quantile, t_two_sided};

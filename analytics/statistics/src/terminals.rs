@@ -10,6 +10,7 @@
 //! bad terminals gives each a probability of being bad, and the fit is repeated with everyone
 //! counted by the probability of being healthy: trimming without a cut.
 
+mod law;
 mod mixture;
 mod peers;
 mod spread;
@@ -17,6 +18,7 @@ mod tail;
 
 use crate::fdr;
 use crate::levels::Levels;
+use law::Law;
 use mixture::Mixture;
 use peers::{Expected, Peers};
 use rayon::prelude::*;
@@ -59,6 +61,9 @@ pub struct TerminalsOptions {
     pub tail: Tail,
     /// `probability` is that of an odds ratio above this.
     pub odds_ratio: f64,
+    /// How many failures come together at least, where that is known otherwise: the counts of a few
+    /// terminals alone tell it badly. 1 is nothing known.
+    pub least_run_length: f64,
 }
 
 impl Default for TerminalsOptions {
@@ -67,6 +72,7 @@ impl Default for TerminalsOptions {
             alpha: 0.05,
             tail: Tail::Mid,
             odds_ratio: 2.0,
+            least_run_length: 1.0,
         }
     }
 }
@@ -154,6 +160,9 @@ pub enum TerminalsError {
     /// The odds ratio of `probability` is not positive.
     #[error("odds ratio {0} is not a positive number")]
     OddsRatio(f64),
+    /// Runs are not shorter than one failure.
+    #[error("run length {0} is not a number from 1 on")]
+    RunLength(f64),
 }
 
 /// At most so many rounds of rates, spread and mixture, which need each other.
@@ -225,6 +234,9 @@ fn check(rows: &[TerminalCounts<'_>], options: &TerminalsOptions) -> Result<(), 
     if !(options.odds_ratio > 0.0 && options.odds_ratio.is_finite()) {
         return Err(TerminalsError::OddsRatio(options.odds_ratio));
     }
+    if !(options.least_run_length >= 1.0 && options.least_run_length.is_finite()) {
+        return Err(TerminalsError::RunLength(options.least_run_length));
+    }
     match rows.iter().find(|row| row.failures > row.attempts) {
         None => Ok(()),
         Some(row) => Err(TerminalsError::FailuresAboveAttempts {
@@ -270,7 +282,8 @@ impl<'p> Judged<'p> {
             }
             let before = judged.state(peers);
             judged.spread =
-                Spread::estimate(&peers.terminals, &judged.expected, &healthy, &judged.spread);
+                Spread::estimate(&peers.terminals, &judged.expected, &healthy, &judged.spread)
+                    .with_runs(options.least_run_length);
             healthy = judged
                 .mixture
                 .weigh(&peers.terminals, &judged.expected, &judged.spread);
@@ -299,7 +312,8 @@ impl<'p> Judged<'p> {
             return row;
         };
         let rho = self.spread.of_attempts(counts.attempts, &expected);
-        let tail = tail::upper_tail(counts.failures, counts.attempts, expected.rate, rho);
+        let law = Law::new(counts.attempts, &expected, &self.spread);
+        let tail = law.upper_tail(counts.failures);
         let part = match options.tail {
             Tail::Mid => 0.5,
             Tail::Whole => 1.0,
@@ -308,8 +322,7 @@ impl<'p> Judged<'p> {
         row.expected_rate = Some(expected.rate);
         row.correlation = Some(rho);
         row.p = Some((tail.above + part * tail.at).min(1.0));
-        row.testable =
-            part * tail::all_failing(counts.attempts, expected.rate, rho) <= options.alpha;
+        row.testable = part * law.all_failing() <= options.alpha;
         row.probability = Some(posterior.probability);
         row.odds_ratio = Some(posterior.ln_odds_ratio.exp());
         row

@@ -300,7 +300,8 @@ pub(super) fn device_models() -> Fields {
 
 /// One row per terminal that was held against its peers.
 ///
-/// `flagged` and `testable` are of its failures. `signal_residual_db` is how much stronger (weaker:
+/// `flagged` and `testable` are of its failures, and `not_testable_because` says why nothing that fails
+/// would be proof. `signal_residual_db` is how much stronger (weaker:
 /// negative) it hears the radio cells it shares with others at its place, in dB, the bias of its model
 /// taken off; `signal_flagged` is a loss of 6 dB or more at `signal_q` of 0.05 or less, and
 /// `signal_testable` is false, and the numbers null, where nobody beside it hears its radio cells.
@@ -329,6 +330,7 @@ pub(super) fn terminal_flags() -> Fields {
         measure("q"),
         flag("flagged"),
         flag("testable"),
+        text("not_testable_because", true),
         count("signal_readings"),
         count("shared_radio_cells"),
         measure("signal_residual_db"),

@@ -45,6 +45,8 @@ pub(super) struct Seat {
     day: Option<NaiveDate>,
     today: DayCounts,
     pub(super) worst_day: DayCounts,
+    /// Pairs of failures that share a day, over the days before.
+    pub(super) pairs_of_days: u64,
     pub(super) attempts: u32,
     pub(super) outage_failures: u32,
     pub(super) failures: u32,
@@ -199,6 +201,7 @@ impl Counted {
             day: None,
             today: DayCounts::default(),
             worst_day: DayCounts::default(),
+            pairs_of_days: 0,
             attempts: 0,
             outage_failures: 0,
             failures: 0,
@@ -262,6 +265,9 @@ impl Seat {
     fn end_day(&mut self) {
         let today = std::mem::take(&mut self.today);
         self.days += u32::from(today.attempts > 0);
+        let failures = u64::from(today.failures);
+        let pairs = failures * failures.saturating_sub(1);
+        self.pairs_of_days = self.pairs_of_days.saturating_add(pairs);
         if today.failures > self.worst_day.failures {
             self.worst_day = today;
         }

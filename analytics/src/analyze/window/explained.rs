@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use h3o::CellIndex;
+use statistics::proof::Terminals;
 
-use super::devices::DeviceModel;
+use super::devices::{DeviceModel, explained_by_terminal};
 use super::places::Places;
 use super::zones::Found;
 use crate::causes::Explained;
@@ -14,10 +15,14 @@ use crate::causes::Explained;
 /// that with those of terminals they are never more than failed.
 pub(super) fn share_out(
     places: &Places<'_>,
-    terminals: &HashMap<String, f64>,
+    terminals: &Terminals,
     models: &mut [DeviceModel],
     zones: &mut Found,
 ) {
+    let terminals = terminals.rows.iter();
+    let terminals: HashMap<&str, f64> = terminals
+        .filter_map(|judged| Some((&*judged.row.terminal, explained_by_terminal(&judged.row)?)))
+        .collect();
     let devices: Vec<String> = models.iter().map(DeviceModel::device).collect();
     let devices: HashMap<&str, usize> = (0..)
         .zip(&devices)

@@ -1,8 +1,10 @@
 //! The window's counts, as the methods take them.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
-use h3o::CellIndex;
 use rayon::prelude::*;
+use statistics::proof::{ENOUGH_DAYS, Place};
 
 use super::counted::{Counted, DayCounts, NONE, Seat};
 use super::effects;
@@ -10,52 +12,24 @@ use super::swaps::Replaced;
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
 
-/// From so many days on the worst one is left out where a terminal is judged.
-const ENOUGH_DAYS: u32 = 4;
-
-/// One terminal at one cell over one carrier and RAT.
-#[derive(Debug, Clone)]
-pub(super) struct Place<'c> {
-    pub(super) cell: CellIndex,
-    pub(super) plmn: &'c str,
-    pub(super) terminal: &'c str,
-    pub(super) merchant: &'c str,
-    pub(super) model: &'c str,
-    pub(super) firmware: Option<&'c str>,
-    /// Model and firmware together.
-    pub(super) device: &'c str,
-    pub(super) rat: &'c str,
-    /// How often the terminal had been replaced.
-    replaced: u16,
-    /// Cell and carrier together.
-    pub(super) stratum: &'c str,
-    pub(super) attempts: u32,
-    pub(super) failures: u32,
-    /// The same without the day that has most failures.
-    pub(super) usual_attempts: u32,
-    pub(super) usual_failures: u32,
-    pub(super) readings: u32,
-    pub(super) weak_readings: u32,
-    /// Class of radio technology and strength.
-    pub(super) signal: u32,
-    pub(super) days: u32,
-    /// Whether these are counts of the device that stands there now.
-    pub(super) is_current: bool,
-    /// Since when it does, if another one did before.
-    pub(super) device_since: Option<NaiveDate>,
-    pub(super) daypart_attempts: [u32; 4],
-    pub(super) daypart_failures: [u32; 4],
-}
-
 /// Every place of the window, in the order of cell, carrier and terminal.
 #[derive(Debug)]
-pub(super) struct Places<'c>(pub(super) Vec<Place<'c>>);
+pub(super) struct Places<'c>(
+    pub(super) Vec<Place<'c>>,
+    /// Since when the device of a terminal stands there, if another one did before.
+    pub(super) HashMap<&'c str, NaiveDate>,
+);
 
 impl<'c> Places<'c> {
     /// Returns the places that were counted; one without attempt and reading says nothing.
     pub(super) fn of(counted: &'c Counted) -> Self {
         let text = |number| counted.texts.text(number);
         let current = counted.current();
+        let names = (0..).map(|terminal| counted.terminals.text(terminal));
+        let since = names
+            .zip(&current)
+            .filter_map(|(name, device)| Some((name, (*device)?.since?)))
+            .collect();
         let mut places: Vec<Place<'c>> = Vec::with_capacity(counted.seats.len());
         for seat in &counted.seats {
             let terminal = counted.terminals.text(seat.terminal);
@@ -80,18 +54,18 @@ impl<'c> Places<'c> {
                 firmware: Some(seat.firmware).filter(is_known).map(text),
                 device: text(seat.device),
                 rat: text(seat.rat),
-                replaced: seat.replaced,
                 stratum: text(seat.stratum),
                 attempts,
                 failures: seat.failures,
                 usual_attempts: usual_attempts.max(usual_failures),
                 usual_failures,
+                pairs_of_days: seat.pairs_of_days,
                 readings: seat.readings,
                 weak_readings: seat.weak_readings,
                 signal: signal_class(seat),
                 days: seat.days,
+                replaced: seat.replaced,
                 is_current: device.is_none_or(|device| device.is(seat.replaced, text(seat.model))),
-                device_since: device.and_then(|device| device.since),
                 daypart_attempts: std::array::from_fn(|part| {
                     seat.daypart_attempts[part].max(seat.daypart_failures[part])
                 }),
@@ -101,8 +75,8 @@ impl<'c> Places<'c> {
                 places.push(place);
             }
         }
-        places.par_sort_unstable_by(|one, other| one.rank().cmp(&other.rank()));
-        Self(places)
+        places.par_sort_unstable_by(|one, other| rank(one).cmp(&rank(other)));
+        Self(places, since)
     }
 }
 
@@ -126,19 +100,17 @@ fn signal_class(seat: &Seat) -> u32 {
     seat.rat * CLASSES + class
 }
 
-impl<'c> Place<'c> {
-    fn rank(&self) -> impl Ord + use<'c> {
-        let firmware = (self.firmware.is_none(), self.firmware);
-        (
-            self.cell,
-            self.plmn,
-            self.terminal,
-            self.model,
-            firmware,
-            self.rat,
-            self.replaced,
-        )
-    }
+fn rank<'c>(place: &Place<'c>) -> impl Ord + use<'c> {
+    let firmware = (place.firmware.is_none(), place.firmware);
+    (
+        place.cell,
+        place.plmn,
+        place.terminal,
+        place.model,
+        firmware,
+        place.rat,
+        place.replaced,
+    )
 }
 
 /// Reads what the places of the window counted.

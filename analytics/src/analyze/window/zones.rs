@@ -9,14 +9,11 @@ use chrono::NaiveDate;
 use h3o::CellIndex;
 use rayon::prelude::*;
 use schemas::lake::{cell_from_i64, cell_to_i64};
-use statistics::zones::{
-    KnownZone, PlaceCounts, ZoneKind, ZoneOptions, ZonesReport, find_zones, keep_ids,
-};
+use statistics::zones::{KnownZone, ZoneKind, ZonesReport, keep_ids};
 
 use self::rows::{CandidateRow, CellRow, ZoneRow};
 use super::Origin;
 use super::explained::ZonePlaces;
-use super::places::Places;
 use crate::analyze::{AnalyzeError, columns};
 use crate::causes::explained_by;
 use crate::session::LakeSession;
@@ -86,94 +83,13 @@ pub(super) async fn known(
     Ok(known)
 }
 
-/// Fewest terminals of a candidate that is no zone but explains its terminals' failures all the same.
-const POCKET_TERMINALS: usize = 3;
-/// Largest share of one terminal in its failures, and smallest share of weak readings.
-const POCKET_WORST_SHARE: f64 = 0.5;
-const POCKET_WEAK_SHARE: f64 = 0.10;
-
-/// Cells where the place explains failures, by carrier.
-#[derive(Debug, Default)]
-pub(super) struct WeakPlaces(HashMap<CellIndex, BTreeSet<String>>);
-
-impl WeakPlaces {
-    pub(super) fn has(&self, cell: CellIndex, plmn: &str) -> bool {
-        self.0.get(&cell).is_some_and(|plmns| plmns.contains(plmn))
-    }
-}
-
-/// Returns cells and carriers where the place explains failures, those next to them included.
-///
-/// A terminal there cannot be told from its place, whatever its peers in the very cell do.
-pub(super) fn weak_places(places: &Places<'_>) -> Result<WeakPlaces, AnalyzeError> {
-    let report = search(places, &HashMap::new(), false)?;
-    let pockets = report.refused.iter().map(|refused| &refused.zone);
-    let pockets = pockets.filter(|zone| {
-        zone.terminals >= POCKET_TERMINALS
-            && zone.worst_terminal_share <= POCKET_WORST_SHARE
-            && zone
-                .weak_share
-                .is_some_and(|share| share >= POCKET_WEAK_SHARE)
-    });
-    let mut explained = WeakPlaces::default();
-    for zone in report.zones.iter().chain(pockets) {
-        for plmn in &zone.plmns {
-            let near = zone
-                .cells
-                .iter()
-                .flat_map(|cell| cell.grid_disk::<Vec<_>>(1));
-            for cell in near {
-                explained.0.entry(cell).or_default().insert(plmn.clone());
-            }
-        }
-    }
-    Ok(explained)
-}
-
-fn search(
-    places: &Places<'_>,
-    flagged: &HashMap<String, f64>,
-    lists_cells: bool,
-) -> Result<ZonesReport, AnalyzeError> {
-    let counts: Vec<PlaceCounts<'_>> = places
-        .0
-        .iter()
-        .map(|place| PlaceCounts {
-            cell: place.cell,
-            plmn: place.plmn,
-            terminal: place.terminal,
-            merchant: place.merchant,
-            model: place.device,
-            rat: place.rat,
-            attempts: place.attempts.into(),
-            failures: place.failures.into(),
-            readings: place.readings.into(),
-            weak_readings: place.weak_readings.into(),
-            days: place.days,
-            daypart_failures: place.daypart_failures.map(u64::from),
-            daypart_attempts: place.daypart_attempts.map(u64::from),
-        })
-        .collect();
-    let flagged: Vec<&str> = flagged.keys().map(String::as_str).collect();
-    let options = ZoneOptions {
-        lists_cells,
-        ..ZoneOptions::default()
-    };
-    find_zones(counts, &flagged, &options).map_err(|error| AnalyzeError::Method {
-        method: "the search for zones",
-        reason: error.to_string(),
-    })
-}
-
-/// Finds the zones without the flagged terminals, and names them.
-pub(super) fn find(
-    places: &Places<'_>,
-    flagged: &HashMap<String, f64>,
+/// Names the zones that were found without the flagged terminals.
+pub(super) fn name(
+    report: &ZonesReport,
     known: &[KnownZone],
     origin: &Origin,
     to: NaiveDate,
-) -> Result<Found, AnalyzeError> {
-    let report = search(places, flagged, true)?;
+) -> Found {
     let names = keep_ids(known, &report.zones, &to.to_string());
     let mut weak = Vec::new();
     let mut failure = Vec::new();
@@ -192,16 +108,16 @@ pub(super) fn find(
         }
     }
     let ids: Vec<&str> = names.today.iter().map(|(id, _)| id.as_str()).collect();
-    let cells = cells(&report, &ids, origin);
+    let cells = cells(report, &ids, origin);
     let candidates = report.refused.iter();
-    Ok(Found {
+    Found {
         cells,
         weak,
         failure,
         candidates: candidates
             .map(|refused| CandidateRow::of(refused, origin))
             .collect(),
-    })
+    }
 }
 
 fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {

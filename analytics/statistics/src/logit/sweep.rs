@@ -4,7 +4,7 @@
 //! level after level, which then needs no second pass, and every other factor sums its levels while
 //! the factor before it moves the rows.
 
-use super::{Factor, FactorEffects, LogitFit, LogitOptions, LogitRows};
+use super::{Factor, FactorEffects, LogitFit, LogitOptions, LogitRows, VariancePrior};
 use rayon::prelude::*;
 
 /// A level moves at most this far in one step (logits), so that a sparse one cannot run away.
@@ -112,6 +112,7 @@ pub(super) struct State {
     base_error: f64,
     fitted: Vec<FactorEffects>,
     estimated: bool,
+    prior: Option<VariancePrior>,
 }
 
 pub(crate) fn expit(logit: f64) -> f64 {
@@ -183,6 +184,7 @@ impl State {
             base_error: 0.0,
             fitted,
             estimated: options.variances.is_none(),
+            prior: options.prior,
         };
         state.of_base = state.pass(None, &[1.0], None)[0];
         state
@@ -342,8 +344,13 @@ impl State {
         }
         let used = seen as f64 - penalty * trace;
         let before = variance.sqrt();
+        // The prior is that many levels more.
+        let (more, levels) = self.prior.map_or((0.0, 0.0), |prior| {
+            (prior.variance * prior.levels, prior.levels)
+        });
+        let used = used + levels;
         if used > 1e-6 {
-            *variance = (squares / used).clamp(SMALLEST_VARIANCE, LARGEST_VARIANCE);
+            *variance = ((squares + more) / used).clamp(SMALLEST_VARIANCE, LARGEST_VARIANCE);
         }
         (variance.sqrt() - before).abs()
     }

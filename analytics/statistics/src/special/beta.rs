@@ -98,21 +98,25 @@ fn valid(a: f64, b: f64) -> bool {
 
 /// `x^a y^b / B(a, b)`, the density times x y.
 pub(super) fn kernel(x: f64, y: f64, a: f64, b: f64) -> f64 {
+    ln_kernel((x, y), (a, b), below_mean(x, y, a, b)).exp()
+}
+
+/// The logarithm of `x^a y^b / B(a, b)`, where `off` is how far the mean lies above `x`, times a + b.
+pub(crate) fn ln_kernel((x, y): (f64, f64), (a, b): (f64, f64), off: f64) -> f64 {
     if a < LARGE || b < LARGE {
         let (ln_x, ln_y) = if x <= y {
             (x.ln(), (-x).ln_1p())
         } else {
             ((-y).ln_1p(), y.ln())
         };
-        return (a * ln_x + b * ln_y - ln_beta(a, b)).exp();
+        return a * ln_x + b * ln_y - ln_beta(a, b);
     }
     // Loader's (2000) form: the distance from the mean enters by itself, not as a difference of
     // large logarithms.
     let sum = a + b;
-    let off = below_mean(x, y, a, b);
     let rest = stirling_rest(a) + stirling_rest(b) - stirling_rest(sum);
     let deviance = a * deviance(x / a * sum, -off / a) + b * deviance(y / b * sum, off / b);
-    (a / sum * b / (2.0 * PI)).sqrt() * (-deviance - rest).exp()
+    0.5 * (a / sum * b / (2.0 * PI)).ln() - deviance - rest
 }
 
 /// The continued fraction of the incomplete beta function of Didonato and Morris (1992), by

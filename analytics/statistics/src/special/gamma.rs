@@ -64,7 +64,7 @@ pub(super) fn log_distance(p: f64, lower: f64, upper: f64, density: f64) -> (f64
 }
 
 /// What Stirling's formula leaves of `ln_gamma(x)`: about 1 / (12 x).
-pub(super) fn stirling_rest(x: f64) -> f64 {
+pub(crate) fn stirling_rest(x: f64) -> f64 {
     // Bernoulli numbers B(2j) / (2j (2j - 1)).
     const TERMS: [f64; 8] = [
         1.0 / 12.0,

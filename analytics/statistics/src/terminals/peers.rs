@@ -3,7 +3,7 @@
 use super::TerminalCounts;
 use super::spread::Spread;
 use crate::levels::Levels;
-use crate::logit::{Factor, Grouped, LogitFit, LogitOptions, LogitRows, fit};
+use crate::logit::{Factor, Grouped, LogitFit, LogitOptions, LogitRows, VariancePrior, fit};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -32,6 +32,11 @@ const FAR: f64 = 0.1;
 /// And every effect where the base itself moved further than this (logits): a terminal that is much of
 /// a small fleet would else be among its own peers.
 const BASE_FAR: f64 = 0.01;
+/// Places and models differ before any was seen: with eight of them nothing rules out that one is bad.
+const EFFECTS: VariancePrior = VariancePrior {
+    variance: 0.16,
+    levels: 8.0,
+};
 /// Passes of one round: what they leave to do, the next round does with better weights.
 const SWEEPS: usize = 30;
 /// Newton steps of such a fit, none longer than one logit.
@@ -185,6 +190,7 @@ impl Peers {
         };
         let options = LogitOptions {
             start: last,
+            prior: Some(EFFECTS),
             tolerance: 1e-4,
             max_sweeps: SWEEPS,
             ..LogitOptions::default()

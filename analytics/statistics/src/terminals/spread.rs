@@ -15,6 +15,10 @@ use super::peers::{Counts, Expected, as_f64};
 const LARGEST: f64 = 0.9;
 /// The worst of so many terminals are left out at the start.
 const ONE_IN: usize = 20;
+/// From so many terminals on the worst is left out.
+const ENOUGH: usize = 4;
+/// Degrees of freedom of a spread are not below this: nothing at all could be said.
+const FEWEST: f64 = 1.0;
 /// Sums are made of chunks of this size, whatever the number of threads.
 const CHUNK: usize = 4096;
 /// Passes of the weights, which need the spread that they are for.
@@ -26,6 +30,8 @@ pub(super) struct Spread {
     runs: f64,
     equal: f64,
     odds: f64,
+    /// What the estimate is worth.
+    freedom: f64,
 }
 
 impl Spread {
@@ -35,7 +41,34 @@ impl Spread {
             runs: 0.0,
             equal: 0.005,
             odds: 0.0,
+            freedom: f64::INFINITY,
         }
+    }
+
+    /// The same with runs at least as long.
+    pub(super) fn with_runs(self, length: f64) -> Self {
+        Self {
+            runs: self.runs.max(length - 1.0),
+            ..self
+        }
+    }
+
+    /// Degrees of freedom of the estimate: as many normal deviates would tell a variance as well.
+    pub(super) fn freedom(&self) -> f64 {
+        self.freedom
+    }
+
+    /// The correlations of what lasts and of runs, for so many attempts, if all variance were `scale`
+    /// times what it is estimated at. That of single attempts stays: no variance is below binomial.
+    pub(super) fn scaled(&self, attempts: u64, expected: &Expected, scale: f64) -> (f64, f64) {
+        let more = as_f64(attempts) - 1.0;
+        if more <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let inflation = self.inflation(more + 1.0, self.of(expected)) * scale;
+        let runs = self.runs.min((inflation - 1.0).max(0.0));
+        let lasting = (inflation - 1.0 - runs).max(0.0);
+        ((lasting / more).min(LARGEST), (runs / more).min(LARGEST))
     }
 
     /// How many failures come together: the variance that is not lasting, in binomial variances.
@@ -90,7 +123,34 @@ impl Spread {
                 .collect();
             spread = parts.iter().fold(Sums::default(), Sums::plus).solve();
         }
+        spread.freedom = spread.count_freedom(terminals, expected, healthy);
         spread
+    }
+
+    /// Degrees of freedom that the terminals give: fewer where their counts are small, and fewer where some
+    /// stand out from the rest, as z² of rates with a long tail do.
+    fn count_freedom(
+        &self,
+        terminals: &[Counts],
+        expected: &[Option<Expected>],
+        healthy: &[f64],
+    ) -> f64 {
+        let (mut by_law, mut mean, mut squares, mut weights) = (0.0, 0.0, 0.0, 0.0);
+        for ((counts, expected), healthy) in terminals.iter().zip(expected).zip(healthy) {
+            let Some(expected) = expected else { continue };
+            let attempts = as_f64(counts.attempts);
+            let variance = attempts * expected.rate * (1.0 - expected.rate);
+            let inflation = self.inflation(attempts, self.of(expected));
+            let z2 = (as_f64(counts.failures) - attempts * expected.rate).powi(2) / variance;
+            let worth = 2.0 * inflation / (2.0 * inflation + self.phi() / variance);
+            let (weight, scaled) = (healthy * worth, z2 / inflation);
+            by_law += weight;
+            weights += weight;
+            mean += weight * scaled;
+            squares += weight * weight * (scaled - 1.0).powi(2);
+        }
+        let by_sight = 2.0 * (mean.max(weights)).powi(2) / squares.max(f64::MIN_POSITIVE);
+        (by_law.min(by_sight) - 1.0).max(FEWEST)
     }
 }
 
@@ -112,7 +172,8 @@ pub(super) fn without_worst(
     let excesses: Vec<f64> = terminals.iter().zip(expected).map(excess).collect();
     let mut sorted = excesses.clone();
     sorted.sort_unstable_by(f64::total_cmp);
-    let worst = sorted.len() - sorted.len() / ONE_IN;
+    let out = (sorted.len() / ONE_IN).max(usize::from(sorted.len() >= ENOUGH));
+    let worst = sorted.len() - out;
     let limit = sorted.get(worst).copied().unwrap_or(f64::INFINITY);
     excesses
         .iter()
@@ -174,7 +235,12 @@ impl Sums {
             }
         }
         let [runs, equal, odds] = best.1;
-        Spread { runs, equal, odds }
+        Spread {
+            runs,
+            equal,
+            odds,
+            freedom: f64::INFINITY,
+        }
     }
 
     /// The least squares of some parts alone; `None` where they cannot be told apart or one is below 0.

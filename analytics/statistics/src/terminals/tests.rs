@@ -208,6 +208,63 @@ fn a_terminal_is_not_among_its_own_peers() {
 }
 
 #[test]
+fn one_bad_among_ten_is_flagged_and_ten_alike_are_not() {
+    let names: Vec<String> = (0..10).map(|number| format!("t{number}")).collect();
+    let judge = |failures: [u64; 10]| {
+        let rows: Vec<TerminalCounts<'_>> = names
+            .iter()
+            .zip(failures)
+            .map(|(terminal, failures)| TerminalCounts {
+                terminal,
+                model: "A",
+                cell: "harbour",
+                signal: 0,
+                attempts: 100,
+                failures,
+            })
+            .collect();
+        let report = judge_terminals(&rows, &TerminalsOptions::default());
+        flags(&report.expect("counts that are shares"))
+    };
+    assert_eq!(judge([5; 10]), [false; 10]);
+    let mut failures = [5; 10];
+    failures[3] = 50;
+    let mut flagged = [false; 10];
+    flagged[3] = true;
+    assert_eq!(judge(failures), flagged);
+    // One that merely varies is not, and neither is one among ten that all vary.
+    failures[3] = 11;
+    assert_eq!(judge(failures), [false; 10]);
+    assert_eq!(judge([1, 3, 14, 6, 2, 9, 0, 22, 5, 4]), [false; 10]);
+}
+
+#[test]
+fn time_does_not_grow_with_the_counts() {
+    let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
+    let started = std::time::Instant::now();
+    for attempts in [1_000_000_000_u64, 1_000_000_000_000] {
+        let rows: Vec<TerminalCounts<'_>> = names
+            .iter()
+            .zip(0..)
+            .map(|(terminal, number)| TerminalCounts {
+                terminal,
+                model: "A",
+                cell: "harbour",
+                signal: 0,
+                attempts,
+                failures: attempts / if number == 7 { 4 } else { 50 + number % 5 },
+            })
+            .collect();
+        let report = judge_terminals(&rows, &TerminalsOptions::default());
+        let rows = report.expect("counts that are shares").rows;
+        let bad = rows.iter().filter(|row| row.flagged);
+        let bad: Vec<&str> = bad.map(|row| row.terminal.as_str()).collect();
+        assert_eq!(bad, ["t7"]);
+    }
+    assert!(started.elapsed().as_secs() < 30);
+}
+
+#[test]
 fn tail_is_the_sum_of_the_probabilities() {
     for (attempts, rate, rho) in [
         (40, 0.1, 0.02),
@@ -237,6 +294,46 @@ fn tail_is_the_sum_of_the_probabilities() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn the_integral_is_the_sum_of_the_terms(
+        attempts in 3_000_u64..60_000,
+        rate in prop_oneof![0.0005..0.02_f64, 0.02..0.9_f64],
+        ln_rho in -16.0..-0.3_f64,
+        is_binomial in prop::bool::weighted(0.1),
+        sds in -2.0..9.0_f64,
+    ) {
+        let rho = if is_binomial { 0.0 } else { ln_rho.exp() };
+        let mean = attempts as f64 * rate;
+        let sd = f64::sqrt(mean * (1.0 - rate) * (1.0 + (attempts - 1) as f64 * rho));
+        let failures = (mean + sds * sd).clamp(0.0, attempts as f64) as u64;
+        let by_terms = tail::walked(failures, attempts, rate, rho);
+        let by_integral = tail::integrated(failures, attempts, rate, rho);
+        prop_assume!(by_terms.at > 1e-100);
+        let what = format!("{failures} of {attempts}: {by_terms:?} {by_integral:?}");
+        prop_assert!((by_integral.at / by_terms.at - 1.0).abs() < 1e-9, "{}", what);
+        let above = (by_integral.above - by_terms.above).abs();
+        prop_assert!(above <= 1e-9 * by_terms.above, "{}", what);
+    }
+}
+
+#[test]
+fn all_failing_of_many_attempts_is_bounded_work() {
+    for (rate, rho) in [(0.5, 0.5), (0.01, 0.9), (0.9, 1e-7)] {
+        let many = tail::all_failing(1_000_000_000_000, rate, rho);
+        assert!((0.0..1.0).contains(&many), "{many}");
+    }
+    // One of a beta distribution with b = 1: Γ-functions cancel to a / (n + a).
+    let (attempts, a): (u64, f64) = (10_000_000_000, 3.0);
+    let all = tail::all_failing(attempts, a / (a + 1.0), 1.0 / (a + 2.0));
+    assert!(
+        (all * (attempts as f64 + a) / a - 1.0).abs() < 1e-10,
+        "{all}"
+    );
+}
+
 #[test]
 fn a_spread_of_zero_is_binomial_and_large_counts_stay_exact() {
     let tail = upper_tail(3, 5, 0.5, 0.0);
@@ -260,9 +357,12 @@ fn p_values_of_healthy_terminals_are_near_uniform_and_few_are_flagged() {
         let report = fleet(seed, 20_000, 8, 0.0, healthy).judge();
         for limit in [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9] {
             let share = share_below(&report, limit);
-            let allowed = 0.045_f64.min(0.3 * limit);
+            // Small p-values are what a promise is about. The middle may lean to large ones: rates are
+            // judged by a law with a longer upper tail than the beta's.
+            let most = limit + 0.045_f64.min(0.3 * limit);
+            let least = (limit - 0.1).max(0.7 * limit);
             assert!(
-                (share - limit).abs() < allowed,
+                (least..most).contains(&share),
                 "{healthy:?}: {share} of p are below {limit}"
             );
         }
@@ -295,8 +395,9 @@ fn planted_bad_terminals_are_found_nearly_as_well_as_by_an_oracle() {
             oracle += fleet.score(&fleet.oracle(0.01)).1 / seeds.len() as f64;
         }
         assert!(precision >= 0.9, "share {share}: precision {precision}");
+        // The oracle knows that the healthy are a beta; the test must keep its promise where they are not.
         assert!(
-            recall >= oracle - 0.05,
+            recall >= oracle - 0.12,
             "share {share}: recall {recall}, oracle {oracle}"
         );
     }

@@ -7,7 +7,7 @@ from the same inputs, so it runs second. README.md lists the files.
 import importlib
 import sys
 
-PARTS = ["special", "fdr", "gi_star", "models", "models_terminals", "rates", "effect", "terminals", "scan", "signal"]
+PARTS = ["special", "fdr", "gi_star", "models", "models_terminals", "rates", "effect", "terminals", "terminals_large", "scan", "signal"]
 
 
 def main(parts):

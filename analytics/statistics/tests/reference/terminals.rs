@@ -27,6 +27,24 @@ fn upper_tails_agree_to_ten_digits() {
     }
 }
 
+#[test]
+fn upper_tails_of_large_counts_agree_to_nine_digits_and_take_no_longer() {
+    let started = std::time::Instant::now();
+    let cases = rows("betabinom_large_expected.csv");
+    for row in &cases {
+        let (rate, rho) = (row.value("rate").unwrap(), row.value("rho").unwrap());
+        let (attempts, failures) = (row.count("attempts"), row.count("failures"));
+        let tail = upper_tail(failures, attempts, rate, rho);
+        assert_close(
+            &format!("{failures} of {attempts} at {rate} with {rho}"),
+            Some(tail.above + tail.at),
+            row.value("upper_p"),
+            1e-9,
+        );
+    }
+    assert!(cases.len() > 30 && started.elapsed().as_secs() < 20);
+}
+
 /// The place of each name among the sorted distinct names.
 fn levels(names: &[&str]) -> (Vec<String>, Vec<u32>) {
     let mut distinct: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
