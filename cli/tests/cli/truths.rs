@@ -305,10 +305,15 @@ fn totals_are_right(fleet: &Fleet, truth: &BTreeMap<&str, &str>) {
         .collect();
     println!("seed {}: planted {planted:?}", fleet.seed);
     println!("seed {}: said    {said:?}", fleet.seed);
-    for class in ["signal", "geography", "device", "technical_fault"] {
+    for (class, most) in [
+        ("signal", 0.2),
+        ("geography", 0.2),
+        ("device", 0.25),
+        ("technical_fault", 0.1),
+    ] {
         let off = said[class] / planted[class] - 1.0;
         assert!(
-            off.abs() <= 0.2,
+            off.abs() <= most,
             "seed {}: {class} {off:+.3}: {said:?} of {planted:?}",
             fleet.seed
         );
