@@ -1,4 +1,7 @@
-//! Joins high cells of a layer into candidates, over small gaps, and grows them to raised neighbours.
+//! Joins cells of a layer into candidates, over small gaps, and grows them to raised neighbours.
+//!
+//! A candidate starts from a high cell, or from two raised ones side by side: a small place on a border
+//! of cells is high in neither. Whatever it starts from, its test pays for every connected set.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -41,12 +44,12 @@ fn bridge_class(cell: &LayerCell) -> CellClass {
     }
 }
 
-/// High cells, and the shortest ways between those that are near.
+/// Cells to start from, and the shortest ways between those that are near.
 fn joined(layer: &Layer, classes: &HashMap<CellIndex, CellClass>, gap: u32) -> BTreeSet<CellIndex> {
     let high: BTreeSet<CellIndex> = layer
         .cells
         .iter()
-        .filter(|cell| cell.class == CellClass::High)
+        .filter(|cell| starts(cell, classes))
         .map(|cell| cell.cell)
         .collect();
     let mut inside = high.clone();
@@ -54,6 +57,15 @@ fn joined(layer: &Layer, classes: &HashMap<CellIndex, CellClass>, gap: u32) -> B
         inside.extend(ways(from, &high, classes, gap));
     }
     inside
+}
+
+fn starts(cell: &LayerCell, classes: &HashMap<CellIndex, CellClass>) -> bool {
+    let is_raised = |cell: &CellIndex| classes.get(cell) == Some(&CellClass::Raised);
+    match cell.class {
+        CellClass::High => true,
+        CellClass::Raised => neighbours(cell.cell).iter().any(is_raised),
+        _ => false,
+    }
 }
 
 /// Cells on the shortest ways from a high cell to others, through cells that do not speak against it.

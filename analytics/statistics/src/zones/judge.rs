@@ -99,16 +99,18 @@ impl<'a> Court<'a> {
         found
     }
 
-    /// Connected pieces of cells of one carrier that have a high cell, judged.
+    /// Connected pieces of cells of one carrier that a candidate could have started from, judged.
     pub(super) fn pieces(&self, cells: impl Iterator<Item = CellIndex>) -> Vec<Candidate> {
-        let is_high = |cell: &CellIndex| {
-            let known = self.layer.at(*cell);
-            known.is_some_and(|known| known.class == CellClass::High)
+        let count = |cells: &[CellIndex], class: CellClass| {
+            let known = cells.iter().filter_map(|cell| self.layer.at(*cell));
+            known.filter(|known| known.class == class).count()
         };
         let pieces = good::pieces(cells.collect(), |cell| self.has_data(cell));
         let judged = pieces
             .into_iter()
-            .filter(|cells| cells.iter().any(is_high))
+            .filter(|cells| {
+                count(cells, CellClass::High) > 0 || count(cells, CellClass::Raised) > 1
+            })
             .filter_map(|cells| self.judge(self.inside(&cells), cells));
         judged.collect()
     }

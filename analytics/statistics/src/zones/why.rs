@@ -69,7 +69,8 @@ impl<'a> Reasons<'a> {
                 cell.attempts, self.options.min_cell_attempts
             ),
             (None, CellClass::Raised) => {
-                "raised, but no cell beside it is high: a zone grows from a high one".to_owned()
+                "raised alone: a zone starts from a high cell, or from two raised ones side by side"
+                    .to_owned()
             }
             (None, _) => self.unproven(cell, baseline),
         })
