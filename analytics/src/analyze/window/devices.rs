@@ -164,9 +164,6 @@ pub(super) struct DeviceModel {
 
 /// What to do about a model that is proved bad.
 const CONDEMNED: &str = "update or roll back the firmware, or replace the model";
-/// The same where rounds ended by their bound.
-const CUT_SHORT: &str =
-    "compare again without the condemned: more models stand out than were tried";
 
 /// Writes the verdicts on all models, with what they hear.
 pub(super) fn models(
