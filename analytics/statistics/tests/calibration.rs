@@ -78,7 +78,7 @@ fn small_fleets_keep_their_promise_in_a_quick_look() {
 fn planted_faults_of_a_fleet_are_found() {
     let setting = Setting {
         terminals: 1000,
-        days: 7,
+        days: 28,
         is_planted: true,
     };
     let outcomes = outcomes(setting, 8);
