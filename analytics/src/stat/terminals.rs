@@ -22,7 +22,7 @@ pub const COLUMNS: &[Column] = &[
     ),
     column(
         "p",
-        "one-sided mid-p of failing no more than peers do, beta-binomial",
+        "one-sided mid-p of failing no more than peers do; of few terminals warier",
     ),
     column(
         "q",

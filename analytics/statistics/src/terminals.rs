@@ -3,8 +3,10 @@
 //! What a terminal's peers would fail is read from the shrunken logit of cell, model and class of signal
 //! ([`crate::logit`]) with the terminal itself taken out: the raw rate of a handful of neighbours
 //! is far too noisy. Healthy terminals differ too (antenna, shelf, basement), so a terminal is tested by
-//! the upper tail of a beta-binomial whose spread is that of healthy terminals, plus what is not
-//! known about its peers. That spread has a part that lasts and one of failures that come in runs. A terminal alone in its cell is therefore hard to accuse, rightly.
+//! the upper tail of a law (`law`) whose spread is that of healthy terminals, plus what is not known
+//! about its peers, plus what is not known about the spread itself. It has a part that lasts and one of
+//! failures that come in runs. A terminal alone in its cell is therefore hard to accuse, rightly, and so
+//! is one of a handful.
 //!
 //! Bad terminals must not feed the rates and the spread that judge them. A mixture of healthy and
 //! bad terminals gives each a probability of being bad, and the fit is repeated with everyone
@@ -312,8 +314,8 @@ impl<'p> Judged<'p> {
             return row;
         };
         let rho = self.spread.of_attempts(counts.attempts, &expected);
-        let law = Law::new(counts.attempts, &expected, &self.spread);
-        let tail = law.upper_tail(counts.failures);
+        let law = Law::new(counts, &expected, &self.spread);
+        let tail = law.upper_tail();
         let part = match options.tail {
             Tail::Mid => 0.5,
             Tail::Whole => 1.0,

@@ -4,7 +4,7 @@
 //! lognormal odds, bad days, runs of retries, signal that fades. What `analyze` runs, [`prove`], runs here.
 //! The whole takes long and is run by hand or nightly; its tables are in the README of this crate:
 //!
-//! `cargo test --release -p notspot-statistics --locked --test calibration -- --ignored --nocapture`
+//! `cargo test --workspace --locked --test calibration -- --ignored --nocapture`
 
 #![expect(
     clippy::print_stdout,
@@ -78,7 +78,7 @@ fn small_fleets_keep_their_promise_in_a_quick_look() {
 fn planted_faults_of_a_fleet_are_found() {
     let setting = Setting {
         terminals: 1000,
-        days: 7,
+        days: 28,
         is_planted: true,
     };
     let outcomes = outcomes(setting, 8);
@@ -88,18 +88,29 @@ fn planted_faults_of_a_fleet_are_found() {
     }
 }
 
+/// Measures every window of a size by so many seeds.
+fn calibrate(terminals: usize, seeds: u64) {
+    println!("{}", Row::HEADER);
+    let too_high: Vec<String> = settings(terminals)
+        .flat_map(|setting| measure(setting, seeds))
+        .collect();
+    assert_promise_holds(&too_high);
+}
+
 #[test]
 #[ignore = "long: by hand or nightly"]
-fn every_size_and_window_keeps_its_promise() {
-    let sizes = std::env::var("NOTSPOT_CALIBRATION_SIZES").unwrap_or("100,1000,10000".to_owned());
-    let seeds = std::env::var("NOTSPOT_CALIBRATION_SEEDS").ok();
-    let seeds = seeds.map_or(200, |seeds| seeds.parse().expect("a number of seeds"));
-    println!("{}", Row::HEADER);
-    let mut too_high = Vec::new();
-    for size in sizes.split(',') {
-        for setting in settings(size.parse().expect("a number of terminals")) {
-            too_high.extend(measure(setting, seeds));
-        }
-    }
-    assert_promise_holds(&too_high);
+fn a_hundred_terminals_keep_their_promise() {
+    calibrate(100, 200);
+}
+
+#[test]
+#[ignore = "long: by hand or nightly"]
+fn a_thousand_terminals_keep_their_promise() {
+    calibrate(1000, 200);
+}
+
+#[test]
+#[ignore = "long: by hand or nightly"]
+fn ten_thousand_terminals_keep_their_promise() {
+    calibrate(10_000, 200);
 }
