@@ -204,6 +204,7 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Counts;
     use super::*;
 
     fn cell() -> CellIndex {

@@ -309,7 +309,7 @@ mod tests {
             ended: Some(day("2026-11-16")),
             ..all[2].clone()
         };
-        let (span, _) = super::span(&ended, &all, to);
+        let (span, _) = Shared::of(&all).span(&ended, to);
         assert_eq!(span.after_to, day("2026-11-15"));
     }
 
