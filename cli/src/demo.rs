@@ -188,16 +188,27 @@ impl DemoArgs {
     }
 }
 
+/// Days of a quick demo: a bad terminal needs some to be told from a bad day.
+const QUICK_DAYS: u32 = 6;
+/// How many times as bad the devices of a quick demo are: few terminals and days have to prove it.
+const QUICK_FAULTS: f64 = 2.0;
+
 /// Makes the fleet small, and leaves out what needs weeks or thousands of terminals.
 fn make_quick(scenario: &mut Scenario) {
     scenario.fleet.terminals = scenario.fleet.terminals.min(1_200);
-    scenario.window.days = scenario.window.days.min(4);
+    scenario.window.days = scenario.window.days.min(QUICK_DAYS);
     let plant = std::mem::take(&mut scenario.plant);
     let days = f64::from(scenario.window.days);
     scenario.plant.weak_zone = plant.weak_zone.into_iter().take(1).collect();
     scenario.plant.not_spot = plant.not_spot;
     scenario.plant.bad_terminals = plant.bad_terminals;
+    for terminals in &mut scenario.plant.bad_terminals {
+        terminals.multiplier *= QUICK_FAULTS;
+    }
     scenario.plant.bad_model = plant.bad_model;
+    for model in &mut scenario.plant.bad_model {
+        model.multiplier *= QUICK_FAULTS;
+    }
     scenario.plant.host_outage = plant
         .host_outage
         .into_iter()

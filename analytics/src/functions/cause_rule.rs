@@ -50,7 +50,9 @@ mod tests {
             Some("weather"),
             None,
         ]);
-        let class = class().call(std::slice::from_ref(&rules)).expect("no error");
+        let class = class()
+            .call(std::slice::from_ref(&rules))
+            .expect("no error");
         assert_eq!(&class, &texts([Some("technical_fault"), None, None, None]));
         let sub = sub().call(&[rules]).expect("no error");
         assert_eq!(&sub, &texts([Some("upgrade"), None, None, None]));

@@ -87,16 +87,13 @@ fn the_analysis_finds_what_was_planted_without_the_key() {
         let finding = findings.iter().find(|finding| finding["kind"] == kind);
         let finding = finding.unwrap_or_else(|| panic!("{kind} is planted"));
         assert_eq!(finding["stands_out"], true, "{finding}");
-        // The quick fleet has 88 terminals of the bad model: with terminals as the units that is no
-        // proof after allowing for 15 comparisons. `truths` judges the whole demo.
-        let is_provable = kind != "bad_model";
-        assert_eq!(finding["verdict"]["found"], is_provable, "{finding}");
+        assert_eq!(finding["verdict"]["found"], true, "{finding}");
     }
 }
 
 #[test]
 fn analyzing_again_changes_nothing() {
-    let again = run(&["analyze", "--lake", &demo().lake(), "--window", "5d"]).done();
+    let again = run(&["analyze", "--lake", &demo().lake(), "--window", "7d"]).done();
     assert!(again.contains(" 0 days computed"), "{again}");
     assert!(again.contains("window unchanged"), "{again}");
 }

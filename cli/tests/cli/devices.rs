@@ -33,8 +33,9 @@ fn found_nearly_as_well_as_by_an_oracle(recalls: &[Recall]) {
     let sum = |of: fn(&Recall) -> usize| recalls.iter().map(of).sum::<usize>();
     let (flagged, by_oracle) = (sum(|recall| recall.flagged), sum(|recall| recall.by_oracle));
     let planted = sum(|recall| recall.planted);
+    // An oracle knows the spread of sound terminals, and need not allow for not knowing it.
     assert!(
-        by_oracle * 2 >= planted && (flagged + planted / 20) >= by_oracle,
+        by_oracle * 2 >= planted && (flagged + planted / 10) >= by_oracle,
         "{flagged} of {planted} flagged, {by_oracle} by who knows what sound ones fail"
     );
 }

@@ -44,7 +44,7 @@ fn fresh_lake(folder: &Path) -> String {
 fn an_analysis_told_to_stop_ends_and_the_next_gives_the_answer_it_would_have_given() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let lake = fresh_lake(folder.path());
-    let arguments = ["analyze", "--window", "5d", "--lake", &lake];
+    let arguments = ["analyze", "--window", "7d", "--lake", &lake];
     let mut told = notspot(&arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -163,7 +163,8 @@ fn cells(area: &Value) -> String {
 
 fn zones_hold_what_was_planted_and_little_else(fleet: &Fleet) {
     let mut planted_cells = BTreeSet::new();
-    for (kind, whose) in [("weak_zone", true), ("not_spot", false)] {
+    // A carrier that works somewhere in a not-spot is named there, and is no part of it.
+    for (kind, whose, least) in [("weak_zone", true, 0.95), ("not_spot", false, 0.8)] {
         for planted in fleet.truths(kind) {
             let truth = &planted["truth"];
             let cells = cells(&truth["area"]);
@@ -175,7 +176,11 @@ fn zones_hold_what_was_planted_and_little_else(fleet: &Fleet) {
                 "select cast(sum(attempts) filter (where zone_kind in ('weak_zone', 'not_spot')) as double) \
                  / sum(attempts) as n from cells where h3_h3_to_string(cell_r8) in ({cells}) and {whose}"
             ));
-            assert!(inside >= 0.95, "seed {}: {inside} of {planted}", fleet.seed);
+            assert!(
+                inside >= least,
+                "seed {}: {inside} of {planted}",
+                fleet.seed
+            );
             planted_cells.insert(cells);
         }
     }

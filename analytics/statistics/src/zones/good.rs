@@ -1,12 +1,14 @@
 //! Carriers that work inside a place where others fail, cell by cell.
 //!
-//! A not-spot says that no carrier helps. So a cell where one credibly works is cut off at its edge;
-//! deeper inside the carrier stays out of the counts, and is named as what helps there.
+//! A not-spot says that no carrier helps. So a cell where one credibly works is cut off at its edge, unless
+//! another carrier fails there with weak signal; what stays has that carrier out of its counts, and names it as
+//! what helps there.
 //!
 //! A carrier works in a cell with at least `min_cell_attempts` attempts of it there when the 95 %
 //! interval of its shrunken rate ends below 1.5 baselines, whatever its signal, or below 2 with no weak
 //! signal. The spread of terminals is in that interval: for a baseline of 3 % it takes some 100 to 200
-//! attempts of one terminal without a failure, and fewer of several.
+//! attempts of one terminal without a failure, and fewer of several. Where its signal was measured often enough
+//! and is not weak, it works unless its rate is raised: a not-spot is weak on every carrier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +17,8 @@ use h3o::CellIndex;
 use super::fleet::{Seat, Sums};
 use super::grow::{components, neighbours};
 use super::inside::Inside;
-use super::layer::{Ground, LayerCell};
+use super::judge::JUDGED_READINGS;
+use super::layer::{Ground, LayerCell, RAISED_RATIO};
 use super::{CellClass, GoodPart, ZoneOptions};
 
 /// Carriers, by number, and where each of them works.
@@ -27,6 +30,14 @@ pub(super) fn is_weak(sums: &Sums, options: &ZoneOptions) -> bool {
 
 fn works(cell: &LayerCell, options: &ZoneOptions) -> bool {
     let is_tested = cell.class != CellClass::Untested;
+    let is_raised = matches!(cell.class, CellClass::High | CellClass::Raised);
+    let is_heard = cell.sums.readings >= JUDGED_READINGS && !is_weak(&cell.sums, options);
+    let is_usual = cell
+        .estimate
+        .is_some_and(|estimate| estimate.ratio < RAISED_RATIO);
+    if is_tested && is_heard && is_usual && !is_raised {
+        return true;
+    }
     let is_low = cell
         .estimate
         .is_some_and(|estimate| estimate.is_not_raised());
@@ -47,14 +58,24 @@ pub(super) fn good_cells(ground: &Ground, cells: &[CellIndex], options: &ZoneOpt
     good
 }
 
-/// Cuts cells where a carrier works off the edge, and returns what is left, in connected pieces. Each
+/// Tells whether a carrier fails in the cell, and hears little.
+pub(super) fn fails_by_signal(ground: &Ground, cell: CellIndex, options: &ZoneOptions) -> bool {
+    ground.carriers_of(cell).iter().any(|&plmn| {
+        let known = ground.carriers[plmn as usize].at(cell);
+        known.is_some_and(|known| known.class == CellClass::High && is_weak(&known.sums, options))
+    })
+}
+
+/// Cuts cells where a carrier works off the edge, but for those that `stays` names, and returns what is left, in connected pieces. Each
 /// cell is looked at once, and once more for each neighbour that goes.
 pub(super) fn cut(
     cells: &[CellIndex],
     good: &GoodCells,
     has_data: impl Fn(CellIndex) -> bool,
+    stays: impl Fn(CellIndex) -> bool,
 ) -> Vec<Vec<CellIndex>> {
-    let good: BTreeSet<CellIndex> = good.values().flatten().copied().collect();
+    let good = good.values().flatten().copied();
+    let good: BTreeSet<CellIndex> = good.filter(|cell| !stays(*cell)).collect();
     let mut inside: BTreeSet<CellIndex> = cells.iter().copied().collect();
     let mut queue: Vec<CellIndex> = good.iter().copied().collect();
     while let Some(cell) = queue.pop() {

@@ -24,7 +24,7 @@ use super::{CellClass, Zone, ZoneOptions};
 /// Growth constant of fixed polyhexes.
 const POLYHEX_GROWTH: f64 = 5.1832;
 /// Fewest readings by which a cell's signal is judged.
-const JUDGED_READINGS: u64 = 50;
+pub(super) const JUDGED_READINGS: u64 = 50;
 /// A carrier with one terminal in a place says nothing about the place.
 const OBSERVED_TERMINALS: usize = 2;
 
@@ -136,7 +136,8 @@ impl<'a> Court<'a> {
     /// Places of every carrier in joined cells: where one works it is cut off, or named.
     fn everyones(&self, cells: &[CellIndex], cuts: &mut Vec<Cut>) -> Vec<Candidate> {
         let good = good::good_cells(self.ground, cells, self.options);
-        let pieces = good::cut(cells, &good, |cell| self.has_data(cell));
+        let fails = |cell| good::fails_by_signal(self.ground, cell, self.options);
+        let pieces = good::cut(cells, &good, |cell| self.has_data(cell), fails);
         let mut left: Vec<CellIndex> = pieces.iter().flatten().copied().collect();
         left.sort_unstable();
         self.note(cells, &left, CutReason::GoodCarrier, cuts);
