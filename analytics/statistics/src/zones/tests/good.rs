@@ -152,8 +152,13 @@ fn cutting_takes_what_works_at_the_edge_and_keeps_what_is_enclosed() {
         .find(|cell| middle.grid_distance(**cell) == Ok(2));
     let outer = *outer.expect("two rings");
     let good = |cells: &[CellIndex]| GoodCells::from([(0, cells.iter().copied().collect())]);
-    let cut = |cells: &[CellIndex]| cut(&disk, &good(cells), |_| true);
+    let cut_but = |cells: &[CellIndex], stays: &[CellIndex]| {
+        cut(&disk, &good(cells), |_| true, |cell| stays.contains(&cell))
+    };
+    let cut = |cells: &[CellIndex]| cut_but(cells, &[]);
     assert_eq!(cut(&[middle]), std::slice::from_ref(&disk));
+    // At the edge too, where another carrier fails for its signal.
+    assert_eq!(cut_but(&[outer], &[outer]), std::slice::from_ref(&disk));
     let left = cut(&[outer, middle]);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].len(), disk.len() - 1);
