@@ -21,7 +21,8 @@ zone_cells as (
         carrier_plmn as zone_plmn,
         zone_id,
         zone_kind,
-        explained_share as place_explains
+        explained_share as place_explains,
+        eb_rate as place_rate
     from lake.cells
     where zone_id is not null and window_to = {window}
 )

@@ -3,7 +3,9 @@
 //! A failure without an answer, outside outages and fixed lines, may have several: a bad terminal, of a bad
 //! model, in a weak zone. Each explains a part of what fails there, the excess over what would fail
 //! anyway: `1 - 1 / odds ratio` of a terminal to its peers or of a model to others in its cells, and
-//! `1 - 1 / rate ratio` of a zone to the carrier's ordinary places. They are taken one after the other, in the
+//! `1 - 1 / rate ratio` of a zone to the carrier's ordinary places. Odds are not rates where much fails: in a
+//! zone where a share `r` fails, a model explains `1 - r` of that part (of a rate p1 with odds k times those of
+//! p0 the excess is 1 - p0 / p1 = (1 - p0) (1 - 1 / k)). They are taken one after the other, in the
 //! order of proof, each of what the ones before left; the rest is the link's of the moment. So shares of a
 //! failure sum to 1, and what could be avoided never adds up to more than failed.
 
@@ -20,6 +22,8 @@ pub(crate) struct Explained {
     pub(crate) model: f64,
     /// Of the zone it stands in.
     pub(crate) place: f64,
+    /// The rate of the carrier in its cell; 0 outside of zones, where it is small.
+    pub(crate) place_rate: f64,
 }
 
 /// Shares of a failure; with [`Shares::own`] they sum to 1.
@@ -34,10 +38,11 @@ impl Explained {
     /// Shares a failure; [`SHARES`] says the same in SQL.
     pub(crate) fn shares(self) -> Shares {
         let after_terminal = 1.0 - self.terminal;
-        let after_model = after_terminal * (1.0 - self.model);
+        let model = self.model * (1.0 - self.place_rate);
+        let after_model = after_terminal * (1.0 - model);
         Shares {
             terminal: self.terminal,
-            model: after_terminal * self.model,
+            model: after_terminal * model,
             place: after_model * self.place,
         }
     }
@@ -56,19 +61,22 @@ const SHARES: [(&str, &str); 4] = [
     ("{terminal_share}", "coalesce(terminal_explains, 0.0)"),
     (
         "{model_share}",
-        "(1.0 - coalesce(terminal_explains, 0.0)) * coalesce(model_explains, 0.0)",
+        "(1.0 - coalesce(terminal_explains, 0.0)) * {model_part}",
     ),
     (
         "{place_share}",
-        "(1.0 - coalesce(terminal_explains, 0.0)) * (1.0 - coalesce(model_explains, 0.0)) \
+        "(1.0 - coalesce(terminal_explains, 0.0)) * (1.0 - {model_part}) \
          * coalesce(place_explains, 0.0)",
     ),
     (
         "{own_share}",
-        "(1.0 - coalesce(terminal_explains, 0.0)) * (1.0 - coalesce(model_explains, 0.0)) \
+        "(1.0 - coalesce(terminal_explains, 0.0)) * (1.0 - {model_part}) \
          * (1.0 - coalesce(place_explains, 0.0))",
     ),
 ];
+
+/// What a model explains of the failures that its terminals leave.
+const MODEL_PART: &str = "(coalesce(model_explains, 0.0) * (1.0 - coalesce(place_rate, 0.0)))";
 
 /// Returns what an odds or rate ratio explains of the failures that have it.
 pub(crate) fn explained_by(ratio: f64) -> f64 {
@@ -97,7 +105,7 @@ pub fn bind(sql: &str, window: &str) -> String {
     for (name, share) in SHARES {
         bound = bound.replace(name, share);
     }
-    bound
+    bound.replace("{model_part}", MODEL_PART)
 }
 
 #[cfg(test)]
@@ -109,17 +117,23 @@ mod tests {
     #[tokio::test]
     async fn sql_shares_a_failure_as_the_window_does() {
         let context = SessionContext::new();
-        for (terminal, model, place) in [(0.0, 0.0, 0.0), (0.8, 0.5, 0.9), (0.0, 0.75, 0.7)] {
+        for (terminal, model, place, place_rate) in [
+            (0.0, 0.0, 0.0, 0.0),
+            (0.8, 0.5, 0.9, 0.4),
+            (0.0, 0.75, 0.7, 0.0),
+        ] {
             let explained = Explained {
                 terminal,
                 model,
                 place,
+                place_rate,
             };
             let sql = bind(
                 &format!(
                     "select {{terminal_share}} as t, {{model_share}} as m, {{place_share}} as p, {{own_share}} as o \
                      from (select cast({terminal} as double) as terminal_explains, \
-                     nullif(cast({model} as double), 0.0) as model_explains, cast({place} as double) as place_explains)"
+                     nullif(cast({model} as double), 0.0) as model_explains, cast({place} as double) as place_explains, \
+                     cast({place_rate} as double) as place_rate)"
                 ),
                 "",
             );

@@ -11,7 +11,7 @@ use schemas::Table;
 use crate::causes;
 
 /// Name and text of every view but those of failures and of [`NEWEST`].
-const VIEWS: [(&str, &str); 8] = [
+const VIEWS: [(&str, &str); 13] = [
     ("heartbeats", include_str!("../sql/views/heartbeats.sql")),
     (
         "signal_readings",
@@ -23,6 +23,14 @@ const VIEWS: [(&str, &str); 8] = [
     ("quarantine", include_str!("../sql/views/quarantine.sql")),
     ("interventions", "select * from lake.interventions"),
     ("outages", "select * from lake.outages"),
+    ("terminal_days", "select * from lake.terminal_days"),
+    ("radio_cell_days", "select * from lake.radio_cell_days"),
+    ("failure_slots", "select * from lake.failure_slots"),
+    ("activity_hours", "select * from lake.activity_hours"),
+    (
+        "offsets_without_event",
+        "select * from lake.offsets_without_event",
+    ),
 ];
 
 const FAILURES: &str = include_str!("../sql/views/failures.sql");

@@ -43,6 +43,8 @@ pub fn until_stopped<T: Send + 'static, F: Future<Output = anyhow::Result<T>>>(
         }
         None => {
             stop.request();
+            // Threads that are left alone may find their partners gone; that is no news.
+            std::panic::set_hook(Box::new(|_| {}));
             runtime.shutdown_timeout(GRACE);
             Ok(None)
         }

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use analytics::analyze::Stop;
 use analytics::report::{self, Report};
 use clap::Args;
+use schemas::Table;
 
 use crate::exit::{Exit, UsageError};
 use crate::interrupt::Interrupt;
@@ -67,12 +68,21 @@ pub fn run(
     let lake = args.lake.clone();
     let work = move || async move {
         let lake = lake.open().await?;
-        Ok::<_, anyhow::Error>(report.run(&lake, &params).await?)
+        let is_analysed = lake
+            .tables()
+            .iter()
+            .any(|state| state.table == Table::Actions && state.version.is_some());
+        Ok::<_, anyhow::Error>((report.run(&lake, &params).await?, is_analysed))
     };
-    let Some(answer) = until_stopped(work, interrupt, &Stop::default())? else {
+    let Some((answer, is_analysed)) = until_stopped(work, interrupt, &Stop::default())? else {
         return Ok(Exit::Interrupted);
     };
     args.output.write(&answer, out)?;
+    if !is_analysed && report.needs_analysis() {
+        eprintln!(
+            "note: the lake was not analysed: run notspot analyze, without it this report is empty or less sure"
+        );
+    }
     if args.output.is_table_on_stdout() && std::io::stdout().is_terminal() {
         for note in &report.notes {
             writeln!(out, "note: {note}")?;

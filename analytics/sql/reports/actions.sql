@@ -20,6 +20,8 @@
 -- column saved_low [count]: lower end of its 95 % interval, where it rests on another carrier's measured rate
 -- column saved_high [count]: upper end
 -- column reason [none]: the counts it rests on
+-- column window_from [none]: first day of the analysed window
+-- column window_to [none]: its last day
 with ranked as (
     select
         *,
@@ -44,7 +46,9 @@ select
     expected_failures_saved,
     saved_low,
     saved_high,
-    reason
+    reason,
+    window_from,
+    window_to
 from ranked
 where nth <= $top
 order by nth

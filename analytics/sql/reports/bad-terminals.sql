@@ -22,6 +22,9 @@
 -- column reason [none]: failures, antenna, or both
 -- column failures_avoidable [count]: the part of its failures that it explains, 1 - 1 / odds_ratio of them
 -- column action [none]: what to do
+-- column device_since [none]: first day of the device, when another one stood there before in the window: counts are since
+-- column window_from [none]: first day of the analysed window
+-- column window_to [none]: its last day
 with ranked as (
     select
         *,
@@ -35,7 +38,8 @@ with ranked as (
 select
     rank, terminal_id, merchant_id, model, firmware, carrier_plmn, attempts, failures,
     judged_attempts, judged_failures, expected_rate,
-    odds_ratio, probability, q, signal_residual_db, signal_q, reason, failures_avoidable, action
+    odds_ratio, probability, q, signal_residual_db, signal_q, reason, failures_avoidable, action,
+    device_since, window_from, window_to
 from ranked
 where rank <= $top
 order by rank

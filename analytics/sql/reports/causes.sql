@@ -8,8 +8,9 @@
 --   excess over what would fail anyway; the rest goes to the link of the moment: no_registration, weak_signal,
 --   transient_link, no_evidence. A host's answer goes to region_not_open or response_code. So a failure may count in
 --   parts to several rules, and the parts sum to 1.
--- param from date: first UTC day looked at; all when not given
--- param to date: last UTC day looked at; all when not given
+-- note: Verdicts on terminals, models and places are those of the newest analysed window, whatever days are asked for.
+-- param from date: first UTC day looked at; the first of the newest analysed window when not given, else of all days
+-- param to date: last UTC day looked at; the last of that window when not given, else of all days
 -- param plmn plmn: only failures over this carrier
 -- column cause_class [none]: signal, geography, device, provider_limit, merchant_config, technical_fault, card_or_legal, cardholder, unknown
 -- column sub_cause [none]: the finer cause
@@ -20,7 +21,14 @@
 -- column out_of_range_failures [count]: those without an answer from the host
 -- column mainly [count]: failures of which it is the largest cause
 -- column terminals [count]: terminals with a share in it
-with counted as (
+-- column from_day [none]: first day counted; null for all
+-- column to_day [none]: last day counted; null for all
+with newest as (
+    select max(window_from) as window_from, max(window_to) as window_to
+    from cells
+),
+
+counted as (
     select
         cause_class,
         sub_cause,
@@ -30,7 +38,8 @@ with counted as (
         count(*) filter (where is_largest) as mainly,
         count(distinct terminal_id) as terminals
     from failure_causes
-    where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
+    where event_date >= coalesce($from, (select window_from from newest), event_date)
+        and event_date <= coalesce($to, (select window_to from newest), event_date)
         and ($plmn is null or carrier_plmn = $plmn)
     group by cause_class, sub_cause, cause_rule
 )
@@ -41,9 +50,11 @@ select
     cause_rule,
     round(failures, 6) as failures,
     sum(mainly) over () as of_failures,
-    failures / sum(mainly) over () as share,
+    round(failures / sum(mainly) over (), 9) as share,
     round(coalesce(out_of_range_failures, 0.0), 6) as out_of_range_failures,
     mainly,
-    terminals
+    terminals,
+    coalesce($from, (select window_from from newest)) as from_day,
+    coalesce($to, (select window_to from newest)) as to_day
 from counted
-order by failures desc, cause_class, sub_cause, cause_rule
+order by round(failures, 6) desc, cause_class, sub_cause, cause_rule

@@ -2,7 +2,7 @@
 -- question: How many rows are there, and how many of them are copies, late, without a position or corrected?
 -- grain: one row per table and check
 -- note: Copies are sent by terminals, so they are dropped in the views and kept in the tables.
--- note: 'counters without decline' and 'declines without counter' compare, per terminal and day, the heartbeats' no_answer
+-- note: 'counters without decline' and 'declines without counter' compare, per terminal and day, the heartbeats' no_answer and offline_approved
 --   counters with the out-of-range failures among the declines; a day's end falls between two heartbeats, so a small disagreement is no fault.
 -- param from date: first UTC day looked at, for quarantine by its ingest day; all when not given
 -- param to date: last UTC day looked at; all when not given
@@ -62,7 +62,7 @@ events as (
 unanswered as (
     select terminal_id, event_date, sum(counted) as counted, sum(declined) as declined
     from (
-        select terminal_id, event_date, coalesce(no_answer, 0) as counted, 0 as declined
+        select terminal_id, event_date, coalesce(no_answer, 0) + coalesce(offline_approved, 0) as counted, 0 as declined
         from heartbeats
         where ($from is null or event_date >= $from) and ($to is null or event_date <= $to)
         union all

@@ -5,7 +5,8 @@
 --   cell (indirect standardisation by cell_r8), so a model merely deployed in weak places is not accused.
 -- note: The model is part of its cells' rate, which draws ratio towards 1, most where it is alone. In a cell
 --   with no other model it can neither be accused nor cleared.
--- note: Outage windows are not taken out yet.
+-- note: ratio counts everything: outages, bad terminals and weak zones too. The analysis takes them out: flagged and
+--   analysed_odds_ratio are its verdict (newest window, whatever days and cells are asked for), null before notspot analyze.
 -- note: A failure is itself an attempt: where heartbeats were lost, attempts are at least the failures.
 -- note: Rows are ranked by ratio_low, the lower end of the ratio's 95 % interval (Byar's approximation).
 -- param from date: first UTC day looked at; all when not given
@@ -27,6 +28,12 @@
 -- column ratio [none]: out_of_range_failures / expected_failures; null when none is expected
 -- column ratio_low [none]: lower end of its 95 % interval
 -- column ratio_high [none]: upper end of its 95 % interval
+-- column flagged [none]: whether the analysis holds it for bad; null when it was not analysed
+-- column analysed_odds_ratio [none]: its odds of failing to others' in the same cells, by the analysis
+-- column analysed_odds_ratio_low [none]: lower end of its 95 % interval, with terminals as the units
+-- column analysed_odds_ratio_high [none]: upper end
+-- column q [probability]: false discovery rate at which it would be flagged
+-- column failures_avoidable [count]: failures it explains in all its places, of the newest analysed window
 -- column readings [count]: signal readings that can be judged
 -- column weak_readings [count]: those too faint or too drowned for their RAT
 -- column weak_share [share]: weak_readings / readings
@@ -142,24 +149,30 @@ ratios as (
 
 select
     row_number() over (
-        order by ratio_low desc nulls last, attempts desc, ratios.model, ratios.firmware
+        order by ratio_low desc nulls last, ratios.attempts desc, ratios.model, ratios.firmware
     ) as rank,
     ratios.model,
     ratios.firmware,
-    terminals,
-    cells,
-    attempts,
-    failures as out_of_range_failures,
-    cast(failures as double) / nullif(attempts, 0) as rate,
-    wilson_low(failures, attempts) as rate_low,
-    wilson_high(failures, attempts) as rate_high,
+    fleet.terminals,
+    ratios.cells,
+    ratios.attempts,
+    ratios.failures as out_of_range_failures,
+    cast(ratios.failures as double) / nullif(ratios.attempts, 0) as rate,
+    wilson_low(ratios.failures, ratios.attempts) as rate_low,
+    wilson_high(ratios.failures, ratios.attempts) as rate_high,
     coalesce(expected, 0.0) as expected_failures,
     ratio,
     ratio_low,
     ratio_high,
+    flagged,
+    verdicts.odds_ratio as analysed_odds_ratio,
+    verdicts.odds_ratio_low as analysed_odds_ratio_low,
+    verdicts.odds_ratio_high as analysed_odds_ratio_high,
+    verdicts.q,
+    verdicts.failures_avoidable,
     coalesce(readings, 0) as readings,
-    coalesce(weak_readings, 0) as weak_readings,
-    cast(weak_readings as double) / nullif(readings, 0) as weak_share,
+    coalesce(signal.weak_readings, 0) as weak_readings,
+    cast(signal.weak_readings as double) / nullif(readings, 0) as weak_share,
     rsrp_p50_dbm
 from ratios
 left join terminals_per_model as fleet
@@ -168,4 +181,7 @@ left join terminals_per_model as fleet
 left join readings_per_model as signal
     on (ratios.model is not distinct from signal.model)
     and (ratios.firmware is not distinct from signal.firmware)
+left join device_models as verdicts
+    on coalesce(ratios.model, '?') = verdicts.model
+    and (ratios.firmware is not distinct from verdicts.firmware)
 order by rank

@@ -28,6 +28,8 @@
 -- column q [probability]: false discovery rate at which it is a zone
 -- column failures_avoidable [count]: the part of the failures that the place explains, bad terminals and models left out
 -- column action [none]: what would help, by the counts of other carriers in the same cells, or of one that works in some
+-- column window_from [none]: first day of the analysed window
+-- column window_to [none]: its last day
 with zones as (
     select * from weak_zones
     union all
@@ -60,7 +62,9 @@ select
     readings,
     q,
     failures_avoidable,
-    action
+    action,
+    window_from,
+    window_to
 from ranked
 where rank <= $top
 order by rank

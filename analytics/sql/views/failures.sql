@@ -68,6 +68,7 @@ known as (
         zone_kind,
         fixed_terminal_id,
         closed_region_code,
+        place_rate,
         case
             when outage_kind is null and fixed_terminal_id is null and is_out_of_range then terminal_explains
         end as terminal_explains,
@@ -102,7 +103,9 @@ known as (
 
 shared as (
     select
-        known.* exclude (terminal_explains, model_explains, place_explains, closed_region_code, fixed_terminal_id),
+        known.* exclude (
+            terminal_explains, model_explains, place_explains, place_rate, closed_region_code, fixed_terminal_id
+        ),
         {terminal_share} as terminal_share,
         {model_share} as model_share,
         {place_share} as place_share,

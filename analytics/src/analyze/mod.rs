@@ -66,6 +66,14 @@ pub enum AnalyzeError {
     /// Somebody asked for a stop; what was published before stays, the rest is as it was.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// The days asked for end before they begin.
+    #[error("the first day {from} is after the last day {to}")]
+    FromAfterTo {
+        /// First day asked for.
+        from: NaiveDate,
+        /// Last day.
+        to: NaiveDate,
+    },
     /// The lake has no events in the days asked for.
     #[error("no events between {from} and {to}: the lake has {have}")]
     NoEvents {
@@ -127,6 +135,10 @@ pub async fn analyze(
     let facts = lake.fact_rows_by_day().clone();
     let (from, to) = window(&facts, options)?;
     let roll_up_from = options.from.unwrap_or(from);
+    if roll_up_from > to {
+        let from = roll_up_from;
+        return Err(AnalyzeError::FromAfterTo { from, to });
+    }
     let mut wanted = emptied::days(lake, roll_up_from, to).await?;
     wanted.extend(facts.range(roll_up_from..=to));
     let wanted: Vec<(NaiveDate, u64)> = wanted.into_iter().collect();

@@ -90,7 +90,7 @@ pub(super) async fn publish(
         data_until: data_until(lake, from, to).await?,
         window_to: to.to_string(),
     }));
-    let known = zones::known(lake, to).await?;
+    let known = zones::Known::read(lake, to).await?;
     steps.next("terminals, models and zones of the window")?;
     let of_window = origin.clone();
     let stop = steps.stop().clone();

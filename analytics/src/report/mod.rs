@@ -90,6 +90,12 @@ fn hint(nearest: &Option<String>) -> String {
 }
 
 impl Report {
+    /// Tells whether the report says little before an analysis, as its first note then does.
+    pub fn needs_analysis(&self) -> bool {
+        let first = self.notes.first();
+        first.is_some_and(|note| note.starts_with("Run notspot analyze first"))
+    }
+
     /// Reads parameters from their text; what is not given has its default.
     ///
     /// # Errors

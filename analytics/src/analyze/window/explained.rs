@@ -41,15 +41,16 @@ pub(super) fn share_out(
             model: model
                 .and_then(|at| models[at].explained_share)
                 .unwrap_or(0.0),
-            place: zone.map_or(0.0, |(_, explains)| explains),
+            place: zone.map_or(0.0, |zone| zone.explains),
+            place_rate: zone.map_or(0.0, |zone| zone.rate),
         };
         let shares = explained.shares();
         let failures = f64::from(place.failures);
         if let Some(at) = model {
             of_models[at] += failures * shares.model;
         }
-        if let Some((at, _)) = zone {
-            of_zones[at] += failures * shares.place;
+        if let Some(zone) = zone {
+            of_zones[zone.number] += failures * shares.place;
         }
     }
     for (model, avoidable) in models.iter_mut().zip(of_models) {
@@ -58,5 +59,16 @@ pub(super) fn share_out(
     zones.avoid(&of_zones);
 }
 
-/// Where each zone lies: its number and the share it explains, by cell and carrier.
-pub(super) type ZonePlaces<'z> = HashMap<(CellIndex, &'z str), (usize, f64), FixedState>;
+/// One cell and carrier of a zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ZonePlace {
+    /// Which zone it is.
+    pub(super) number: usize,
+    /// The share of what fails there that the zone explains.
+    pub(super) explains: f64,
+    /// The carrier's rate in the cell.
+    pub(super) rate: f64,
+}
+
+/// Where zones lie, by cell and carrier.
+pub(super) type ZonePlaces<'z> = HashMap<(CellIndex, &'z str), ZonePlace, FixedState>;

@@ -3,17 +3,17 @@
 mod action;
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
 use rayon::prelude::*;
 use schemas::lake::{cell_from_i64, cell_to_i64};
-use statistics::zones::{KnownZone, ZoneKind, ZonesReport, keep_ids};
+use statistics::zones::{Identities, KnownZone, Zone, ZoneKind, ZonesReport, keep_ids};
 
 use self::rows::{CandidateRow, CellRow, ZoneRow};
 use super::Origin;
-use super::explained::ZonePlaces;
+use super::explained::{ZonePlace, ZonePlaces};
 use crate::analyze::{AnalyzeError, columns};
 use crate::causes::explained_by;
 use crate::session::LakeSession;
@@ -27,18 +27,67 @@ pub(super) struct Found {
     pub(super) candidates: Vec<CandidateRow>,
 }
 
-/// Returns the zones of the newest window that ended before this one.
-pub(super) async fn known(
-    lake: &LakeSession,
-    to: NaiveDate,
-) -> Result<Vec<KnownZone>, AnalyzeError> {
+/// Zones that were named before.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Of this window, when it was analysed before.
+    own: Vec<KnownZone>,
+    /// Of the newest window that ended before this one.
+    before: Vec<KnownZone>,
+    /// Of the oldest window that ended after it.
+    after: Vec<KnownZone>,
+}
+
+impl Known {
+    /// Reads the zones of this window, of the one before and of the one after.
+    pub(super) async fn read(lake: &LakeSession, to: NaiveDate) -> Result<Self, AnalyzeError> {
+        let other = |of: &str| format!("(select {of} from lake.cells where window_to");
+        Ok(Self {
+            own: known(lake, &format!("date '{to}'")).await?,
+            before: known(lake, &format!("{} < date '{to}')", other("max(window_to)"))).await?,
+            after: known(lake, &format!("{} > date '{to}')", other("min(window_to)"))).await?,
+        })
+    }
+
+    /// Names today's zones: as this window named them, else as its neighbours in time did, so that whoever
+    /// looks at an older window renames nothing. States are against the window before.
+    fn name(&self, zones: &[Zone], to: &str) -> Identities {
+        let mut names = keep_ids(&self.before, zones, to);
+        let mut used: HashSet<String> = HashSet::new();
+        let mut kept: Vec<Option<String>> = vec![None; zones.len()];
+        for known in [&self.own, &self.before, &self.after] {
+            let ids = keep_ids(known, zones, to).today;
+            for (at, (id, _)) in ids.into_iter().enumerate() {
+                let is_known = known.iter().any(|zone| zone.id == id);
+                if is_known && kept[at].is_none() && used.insert(id.clone()) {
+                    kept[at] = Some(id);
+                }
+            }
+        }
+        for ((id, _), kept) in names.today.iter_mut().zip(kept) {
+            match kept {
+                Some(kept) => *id = kept,
+                None => {
+                    // A new name, unless another zone has it from before.
+                    while !used.insert(id.clone()) {
+                        id.push_str("-2");
+                    }
+                }
+            }
+        }
+        names.resolved.retain(|zone| !used.contains(&zone.id));
+        names
+    }
+}
+
+/// Returns the zones of a window.
+async fn known(lake: &LakeSession, window: &str) -> Result<Vec<KnownZone>, AnalyzeError> {
     let mut known = Vec::new();
     for table in ["weak_zones", "failure_zones"] {
         let sql = format!(
             "select zone_id, kind, carrier_plmn, cells_r8, cast(eb_rate as text) as eb, \
              cast(eb_rate_low as text) as low, cast(eb_rate_high as text) as high from lake.{table} \
-             where state <> 'resolved' and window_to = \
-             (select max(window_to) from lake.{table} where window_to < date '{to}') order by zone_id"
+             where state <> 'resolved' and window_to = {window} order by zone_id"
         );
         let answer = lake.collect(&sql).await?;
         for batch in &answer.batches {
@@ -84,13 +133,8 @@ pub(super) async fn known(
 }
 
 /// Names the zones that were found without the flagged terminals.
-pub(super) fn name(
-    report: &ZonesReport,
-    known: &[KnownZone],
-    origin: &Origin,
-    to: NaiveDate,
-) -> Found {
-    let names = keep_ids(known, &report.zones, &to.to_string());
+pub(super) fn name(report: &ZonesReport, known: &Known, origin: &Origin, to: NaiveDate) -> Found {
+    let names = known.name(&report.zones, &to.to_string());
     let mut weak = Vec::new();
     let mut failure = Vec::new();
     for (zone, (id, state)) in report.zones.iter().zip(&names.today) {
@@ -175,8 +219,13 @@ impl Found {
             ids.map(|zone| zone.zone_id.as_str()).zip(0..).collect();
         let inside = self.cells.iter().filter_map(|row| {
             let number = numbers.get(row.zone_id.as_deref()?)?;
-            let place = (cell_from_i64(row.cell_r8)?, row.carrier_plmn.as_str());
-            Some((place, (*number, row.explained_share?)))
+            let at = (cell_from_i64(row.cell_r8)?, row.carrier_plmn.as_str());
+            let place = ZonePlace {
+                number: *number,
+                explains: row.explained_share?,
+                rate: row.eb_rate.unwrap_or(0.0),
+            };
+            Some((at, place))
         });
         inside.collect()
     }

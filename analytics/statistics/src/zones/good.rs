@@ -8,7 +8,8 @@
 //! interval of its shrunken rate ends below 1.5 baselines, whatever its signal, or below 2 with no weak
 //! signal. The spread of terminals is in that interval: for a baseline of 3 % it takes some 100 to 200
 //! attempts of one terminal without a failure, and fewer of several. Where its signal was measured often enough
-//! and is not weak, it works unless its rate is raised: a not-spot is weak on every carrier.
+//! and is not weak, it works while it fails at most twice as often as such devices elsewhere: a not-spot is weak
+//! on every carrier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +33,8 @@ fn works(cell: &LayerCell, options: &ZoneOptions) -> bool {
     let is_tested = cell.class != CellClass::Untested;
     let is_raised = matches!(cell.class, CellClass::High | CellClass::Raised);
     let is_heard = cell.sums.readings >= JUDGED_READINGS && !is_weak(&cell.sums, options);
-    let is_usual = cell
-        .estimate
-        .is_some_and(|estimate| estimate.ratio < RAISED_RATIO);
+    // Counted as they are: shrinking would make the failures of one terminal look usual.
+    let is_usual = cell.sums.failures as f64 <= RAISED_RATIO * cell.sums.expected;
     if is_tested && is_heard && is_usual && !is_raised {
         return true;
     }

@@ -23,6 +23,8 @@ use super::{CellClass, Zone, ZoneOptions};
 
 /// Growth constant of fixed polyhexes.
 const POLYHEX_GROWTH: f64 = 5.1832;
+/// Share of weak readings from which it is the place that is weak, whatever is broken in it.
+const MOSTLY_WEAK: f64 = 0.5;
 /// Fewest readings by which a cell's signal is judged.
 pub(super) const JUDGED_READINGS: u64 = 50;
 /// A carrier with one terminal in a place says nothing about the place.
@@ -201,12 +203,16 @@ impl<'a> Court<'a> {
         zone.worst_terminal_share = terminals.share;
         zone.worst_merchant_share = merchants.share;
         let places = self.layer.cells.len() as f64;
-        let bad = may_meet(
-            zone.terminals,
-            self.ground.bad_share,
-            places,
-            self.options.q,
-        );
+        let is_mostly_weak = zone.weak_share.is_some_and(|share| share >= MOSTLY_WEAK);
+        let bad = match is_mostly_weak {
+            true => 1,
+            false => may_meet(
+                zone.terminals,
+                self.ground.bad_share,
+                places,
+                self.options.q,
+            ),
+        };
         let of_terminal = |seat: &Seat| seat.terminal;
         Some(Candidate {
             zone,

@@ -90,6 +90,12 @@ impl<'a> Reasons<'a> {
     }
 
     fn unproven(&self, cell: &ZoneCell, baseline: Option<f64>) -> String {
+        if 2.0 * cell.expected >= cell.failures as f64 {
+            return format!(
+                "such devices fail as much elsewhere: {:.0} of its {} failures are expected of them",
+                cell.expected, cell.failures
+            );
+        }
         let by_chance = cell.q.is_none_or(|q| q > self.options.q);
         let ratio = cell.eb_rate.zip(baseline).map(|(rate, base)| rate / base);
         match ratio {

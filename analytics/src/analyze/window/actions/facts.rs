@@ -10,6 +10,7 @@ use statistics::rates::{self, FittedPrior};
 use statistics::special::beta_quantile;
 
 use crate::analyze::{AnalyzeError, columns};
+use crate::causes::explained_by;
 use crate::session::LakeSession;
 use crate::{causes, views};
 
@@ -54,13 +55,10 @@ pub(super) struct OtherCarrier {
 }
 
 impl OtherCarrier {
-    /// Returns what a change to it should save of so many failures in so many attempts, `at_most` so
-    /// many: expected, lowest and highest.
-    pub(super) fn saves(&self, attempts: u64, failures: f64, at_most: f64) -> [f64; 3] {
-        [self.rate, self.high, self.low].map(|rate| {
-            let beyond = failures - attempts as f64 * rate;
-            beyond.min(at_most).max(0.0)
-        })
+    /// Returns what a change to it should save of so many failures in so many attempts: expected, lowest
+    /// and highest.
+    pub(super) fn saves(&self, attempts: u64, failures: f64) -> [f64; 3] {
+        [self.rate, self.high, self.low].map(|rate| (failures - attempts as f64 * rate).max(0.0))
     }
 
     /// Says what it rests on.
@@ -399,7 +397,22 @@ pub(super) struct ZoneFacts {
     pub(super) cells: Vec<CellIndex>,
     pub(super) counts: Counts,
     pub(super) baseline_rate: f64,
+    /// Failures that the place explains.
     pub(super) avoidable: f64,
+    /// How many times the usual rate it has, devices taken off.
+    pub(super) rate_ratio: f64,
+    /// Carriers that work in some of its cells, with their counts.
+    pub(super) working: Option<String>,
+}
+
+impl ZoneFacts {
+    /// Returns the failures that bad terminals and models leave: what the place explains is a part of them.
+    pub(super) fn not_of_devices(&self) -> f64 {
+        match explained_by(self.rate_ratio) {
+            share if share > 0.0 => self.avoidable / share,
+            _ => 0.0,
+        }
+    }
 }
 
 /// Reads the zones of the window that are zones still.
@@ -411,7 +424,7 @@ pub(super) async fn zones(
     for table in ["weak_zones", "failure_zones"] {
         let sql = format!(
             "select zone_id, kind, carrier_plmn, carriers, cells_r8, attempts, failures, baseline_rate, \
-             failures_avoidable \
+             failures_avoidable, rate_ratio, working_carriers \
              from lake.{table} where window_to = date '{to}' and state <> 'resolved' order by zone_id"
         );
         for batch in &lake.collect(&sql).await?.batches {
@@ -422,6 +435,8 @@ pub(super) async fn zones(
             let failures = columns::counts(batch, "failures")?;
             let baseline = columns::numbers(batch, "baseline_rate")?;
             let avoidable = columns::numbers(batch, "failures_avoidable")?;
+            let ratio = columns::numbers(batch, "rate_ratio")?;
+            let working = text("working_carriers")?;
             for row in 0..batch.num_rows() {
                 let listed = cells.value(row).split(';');
                 zones.push(ZoneFacts {
@@ -436,6 +451,8 @@ pub(super) async fn zones(
                     },
                     baseline_rate: baseline[row].unwrap_or(0.0),
                     avoidable: avoidable[row].unwrap_or(0.0),
+                    rate_ratio: ratio[row].unwrap_or(0.0),
+                    working: columns::text(&working, row).map(str::to_owned),
                 });
             }
         }

@@ -165,7 +165,7 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
     let mut all = Vec::new();
     let rate = failed / attempts.max(1) as f64;
     if let Some(other) = facts.cells.better(&cells, &[carrier], rate) {
-        let [saved, low, high] = other.saves(attempts, failed, failed);
+        let [saved, low, high] = other.saves(attempts, failed);
         all.push(Advice {
             suggested: Some(other.plmn.clone()),
             interval: Some((low, high)),

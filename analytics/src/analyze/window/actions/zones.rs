@@ -36,12 +36,16 @@ pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
             other.counted()
         );
         // Another carrier mends no terminal and no model.
-        let [saved, low, high] = other.saves(attempts, failures as f64, beyond + at_baseline);
+        let [saved, low, high] = other.saves(attempts, zone.not_of_devices());
         all.push(Advice {
             suggested: Some(other.plmn),
             interval: Some((low, high)),
             ..advice(Action::ChangeSim, Some(saved), reason)
         });
+    }
+    if let Some(working) = &zone.working {
+        let reason = format!("{usual}; in a part of it another carrier works: {working}");
+        all.push(advice(Action::ChangeSim, None, reason));
     }
     all.push(advice(
         Action::BoosterOrAntenna,
@@ -83,7 +87,9 @@ mod tests {
                 failures: 300,
             },
             baseline_rate: 0.05,
-            avoidable: 250.0,
+            avoidable: 240.0,
+            rate_ratio: 5.0,
+            working: None,
         };
         (zone, cells)
     }
@@ -96,6 +102,8 @@ mod tests {
         assert_eq!(advice[0].suggested.as_deref(), Some("b"));
         // 2 of 200 failed on b, and nothing is known of its other cells: 2.5 of 201 by Jeffreys' prior.
         let saved = advice[0].saved.expect("counted");
+        let (low, high) = advice[0].interval.expect("measured");
+        assert!(low < saved && saved < high, "{low} {high}");
         assert!(
             (saved - (300.0 - 1000.0 * 2.5 / 201.0)).abs() < 1e-9,
             "{saved}"
@@ -111,7 +119,7 @@ mod tests {
         };
         let advice = advise(&not_spot, &cells);
         assert!(advice.iter().all(|one| one.action != Action::ChangeSim));
-        assert_eq!(advice[0].saved, Some(250.0));
+        assert_eq!(advice[0].saved, Some(240.0));
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn a_cell_where_one_carrier_works_is_cut_or_its_carrier_is_named() {
 
 #[test]
 fn one_terminal_without_a_failure_in_189_attempts_is_enough_to_say_so() {
-    let mut kept = 0;
+    let (mut kept, mut alone) = (0, 0);
     for seed in 0..10 {
         let (plan, mut fleet) = planted(seed, vec![circle(ALL, -30.0, 0.30)]);
         let cell = fullest(&plan, &fleet)[0];
@@ -130,11 +130,18 @@ fn one_terminal_without_a_failure_in_189_attempts_is_enough_to_say_so() {
             let parts = zone.good_parts.iter();
             let mut own = parts.filter(|part| part.plmn == CARRIERS[1]);
             let own = own.find(|part| part.cells.contains(&cell));
-            let counts = own.map(|part| (part.terminals, part.attempts, part.failures));
-            assert_eq!(counts, Some((1, 189, 0)), "seed {seed}");
+            let part = own.expect("named");
+            // It may work in other cells beside this one.
+            assert!(part.attempts >= 189, "seed {seed}: {part:?}");
+            if part.cells == [cell] {
+                alone += 1;
+                let counts = (part.terminals, part.attempts, part.failures);
+                assert_eq!(counts, (1, 189, 0), "seed {seed}");
+            }
         }
     }
     assert!(kept >= 1, "the cell was never inside");
+    assert!(alone >= 1, "the carrier never worked there alone");
 }
 
 #[test]
