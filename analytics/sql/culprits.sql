@@ -22,7 +22,7 @@ zone_cells as (
         zone_id,
         zone_kind,
         explained_share as place_explains,
-        eb_rate as place_rate
+        zone_rate as place_rate
     from lake.cells
     where zone_id is not null and window_to = {window}
 )

@@ -3,9 +3,8 @@
 //! A failure without an answer, outside outages and fixed lines, may have several: a bad terminal, of a bad
 //! model, in a weak zone. Each explains a part of what fails there, the excess over what would fail
 //! anyway: `1 - 1 / odds ratio` of a terminal to its peers or of a model to others in its cells, and
-//! `1 - 1 / rate ratio` of a zone to the carrier's ordinary places. Odds are not rates where much fails: in a
-//! zone where a share `r` fails, a model explains `1 - r` of that part (of a rate p1 with odds k times those of
-//! p0 the excess is 1 - p0 / p1 = (1 - p0) (1 - 1 / k)). They are taken one after the other, in the
+//! `1 - 1 / rate ratio` of a zone to the carrier's ordinary places. A rate is at most
+//! 1: where a share `r` of ordinary devices fails, a model explains at most `1 - r` of what its own fail. They are taken one after the other, in the
 //! order of proof, each of what the ones before left; the rest is the link's of the moment. So shares of a
 //! failure sum to 1, and what could be avoided never adds up to more than failed.
 
@@ -22,7 +21,7 @@ pub(crate) struct Explained {
     pub(crate) model: f64,
     /// Of the zone it stands in.
     pub(crate) place: f64,
-    /// The rate of the carrier in its cell; 0 outside of zones, where it is small.
+    /// What of ordinary devices fails in the zone; 0 outside of zones, where it is small.
     pub(crate) place_rate: f64,
 }
 
@@ -38,7 +37,7 @@ impl Explained {
     /// Shares a failure; [`SHARES`] says the same in SQL.
     pub(crate) fn shares(self) -> Shares {
         let after_terminal = 1.0 - self.terminal;
-        let model = self.model * (1.0 - self.place_rate);
+        let model = self.model.min(1.0 - self.place_rate);
         let after_model = after_terminal * (1.0 - model);
         Shares {
             terminal: self.terminal,
@@ -76,7 +75,7 @@ const SHARES: [(&str, &str); 4] = [
 ];
 
 /// What a model explains of the failures that its terminals leave.
-const MODEL_PART: &str = "(coalesce(model_explains, 0.0) * (1.0 - coalesce(place_rate, 0.0)))";
+const MODEL_PART: &str = "least(coalesce(model_explains, 0.0), 1.0 - coalesce(place_rate, 0.0))";
 
 /// Returns what an odds or rate ratio explains of the failures that have it.
 pub(crate) fn explained_by(ratio: f64) -> f64 {
@@ -120,6 +119,7 @@ mod tests {
         for (terminal, model, place, place_rate) in [
             (0.0, 0.0, 0.0, 0.0),
             (0.8, 0.5, 0.9, 0.4),
+            (0.0, 0.9, 0.9, 0.4),
             (0.0, 0.75, 0.7, 0.0),
         ] {
             let explained = Explained {

@@ -3,6 +3,13 @@
 -- Failures nobody can do anything about call for nothing: a link lost for a moment, cards, cardholders.
 with {culprits},
 
+-- What a device failed that stands there no more calls for nothing.
+swapped as (
+    select terminal_id as swapped_id, device_since
+    from lake.terminal_flags
+    where device_since is not null and window_to = {window}
+),
+
 failing as (
     select
         terminal_id,
@@ -20,9 +27,13 @@ failing as (
         sum(no_route_refusals) as without_route,
         sum(geofence_refusals) as of_geofence,
         sum(configuration_refusals) as of_configuration
-    from bad_terminals
-    right join lake.terminal_days on bad_terminal_id = terminal_id and bad_since <= event_date
+    from swapped
+    right join (
+        bad_terminals
+        right join lake.terminal_days on bad_terminal_id = terminal_id and bad_since <= event_date
+    ) on swapped_id = terminal_id
     where event_date between date '{from}' and date '{to}'
+        and event_date >= coalesce(device_since, event_date)
         and outage_failures + fixed_access_failures + radio_failures
         + no_route_refusals + geofence_refusals + configuration_refusals > 0
     group by 1, 2, 3, 4, 5, 6, 7, 8

@@ -164,7 +164,7 @@ pub(super) fn outages() -> Fields {
 /// One row per cell of resolution 8 and carrier.
 ///
 /// `explained_share` is the part of what fails there that its zone explains: 1 - 1 / `rate_ratio` of the
-/// zone; null outside of zones.
+/// zone, and `zone_rate` what of ordinary devices fails in the zone; both null outside of zones.
 ///
 /// `not_in_zone_because` says of a cell that looks bad why it is in no zone; it is null for cells in one
 /// and for those that do not. Where a carrier works inside a not-spot, its row has no `zone_id`.
@@ -188,6 +188,7 @@ pub(super) fn cells() -> Fields {
         measure("q"),
         text("class", false),
         measure("explained_share"),
+        measure("zone_rate"),
         count("readings"),
         count("weak_readings"),
         text("not_in_zone_because", true),

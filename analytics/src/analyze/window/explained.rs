@@ -66,7 +66,7 @@ pub(super) struct ZonePlace {
     pub(super) number: usize,
     /// The share of what fails there that the zone explains.
     pub(super) explains: f64,
-    /// The carrier's rate in the cell.
+    /// The rate of ordinary devices in the zone.
     pub(super) rate: f64,
 }
 

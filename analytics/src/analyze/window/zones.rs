@@ -192,6 +192,7 @@ fn cells(report: &ZonesReport, ids: &[&str], origin: &Origin) -> Vec<CellRow> {
             q: cell.q,
             class: cell.class.as_str(),
             explained_share: zone.map(|(_, zone)| explained_by(zone.rate_ratio)),
+            zone_rate: zone.map(|(_, zone)| (zone.baseline_rate * zone.rate_ratio).min(1.0)),
             readings: cell.readings,
             weak_readings: cell.weak_readings,
             not_in_zone_because: cell.not_in_zone.clone(),
@@ -223,7 +224,7 @@ impl Found {
             let place = ZonePlace {
                 number: *number,
                 explains: row.explained_share?,
-                rate: row.eb_rate.unwrap_or(0.0),
+                rate: row.zone_rate.unwrap_or(0.0),
             };
             Some((at, place))
         });

@@ -29,6 +29,7 @@ pub(in super::super) struct CellRow {
     pub(super) q: Option<f64>,
     pub(super) class: &'static str,
     pub(super) explained_share: Option<f64>,
+    pub(super) zone_rate: Option<f64>,
     pub(super) readings: u64,
     pub(super) weak_readings: u64,
     pub(super) not_in_zone_because: Option<String>,
