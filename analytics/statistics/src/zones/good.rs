@@ -8,8 +8,8 @@
 //! interval of its shrunken rate ends below 1.5 baselines, whatever its signal, or below 2 with no weak
 //! signal. The spread of terminals is in that interval: for a baseline of 3 % it takes some 100 to 200
 //! attempts of one terminal without a failure, and fewer of several. Where its signal was measured often enough
-//! and is not weak, it works while it fails at most twice as often as such devices elsewhere: a not-spot is weak
-//! on every carrier.
+//! and is not weak, it works while it fails at most half more often than such devices elsewhere: a not-spot is
+//! weak on every carrier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,11 @@ use super::fleet::{Seat, Sums};
 use super::grow::{components, neighbours};
 use super::inside::Inside;
 use super::judge::JUDGED_READINGS;
-use super::layer::{Ground, LayerCell, RAISED_RATIO};
+use super::layer::{Ground, LayerCell};
 use super::{CellClass, GoodPart, ZoneOptions};
+
+/// Failures of a carrier with good signal, in those of such devices elsewhere, up to which it works.
+const USUAL_RATIO: f64 = 1.5;
 
 /// Carriers, by number, and where each of them works.
 pub(super) type GoodCells = BTreeMap<u32, BTreeSet<CellIndex>>;
@@ -34,7 +37,7 @@ fn works(cell: &LayerCell, options: &ZoneOptions) -> bool {
     let is_raised = matches!(cell.class, CellClass::High | CellClass::Raised);
     let is_heard = cell.sums.readings >= JUDGED_READINGS && !is_weak(&cell.sums, options);
     // Counted as they are: shrinking would make the failures of one terminal look usual.
-    let is_usual = cell.sums.failures as f64 <= RAISED_RATIO * cell.sums.expected;
+    let is_usual = cell.sums.failures as f64 <= USUAL_RATIO * cell.sums.expected;
     if is_tested && is_heard && is_usual && !is_raised {
         return true;
     }
