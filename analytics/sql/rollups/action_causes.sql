@@ -3,7 +3,7 @@
 -- Failures nobody can do anything about call for nothing: a link lost for a moment, cards, cardholders.
 with {culprits},
 
--- What a device failed that stands there no more calls for nothing.
+-- What a device failed over the air that stands there no more calls for nothing.
 swapped as (
     select terminal_id as swapped_id, device_since
     from lake.terminal_flags
@@ -22,8 +22,8 @@ failing as (
         terminal_explains,
         sum(outage_failures) as in_outages,
         sum(fixed_access_failures) as of_lines,
-        sum(radio_failures) as of_radio,
-        sum(signal_failures) as of_signal,
+        sum(case when event_date >= coalesce(device_since, event_date) then radio_failures else 0 end) as of_radio,
+        sum(case when event_date >= coalesce(device_since, event_date) then signal_failures else 0 end) as of_signal,
         sum(no_route_refusals) as without_route,
         sum(geofence_refusals) as of_geofence,
         sum(configuration_refusals) as of_configuration
@@ -33,7 +33,6 @@ failing as (
         right join lake.terminal_days on bad_terminal_id = terminal_id and bad_since <= event_date
     ) on swapped_id = terminal_id
     where event_date between date '{from}' and date '{to}'
-        and event_date >= coalesce(device_since, event_date)
         and outage_failures + fixed_access_failures + radio_failures
         + no_route_refusals + geofence_refusals + configuration_refusals > 0
     group by 1, 2, 3, 4, 5, 6, 7, 8

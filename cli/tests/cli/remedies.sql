@@ -26,6 +26,8 @@ ruled as (
         case
             when cause_rule in ('host_outage', 'carrier_outage', 'region_outage', 'release_outage') then 'outage'
             when cause_rule = 'fixed_line' then 'line'
+            -- What a device failed over the air that stands there no more calls for nothing.
+            when is_out_of_range and event_date < device_since then null
             when cause_rule = 'bad_terminal' then 'terminal'
             when cause_rule = 'bad_model' then 'model'
             when cause_rule in ('weak_zone', 'not_spot') then 'place'
@@ -36,6 +38,11 @@ ruled as (
             when cause_class = 'merchant_config' then 'configuration'
         end as remedy
     from failure_causes
+    left join (
+        select terminal_id as swapped_id, device_since
+        from terminal_flags
+        where device_since is not null
+    ) on swapped_id = terminal_id
     where event_date between date '{from}' and date '{to}'
 ),
 
