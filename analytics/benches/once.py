@@ -51,8 +51,9 @@ def duckdb_source(lake, table):
 
 
 def asked(program, lake, query):
-    out, seconds, *_ = measured([program, "sql", "--lake", lake, "--format", "csv", "--no-header", "-c", query])
-    return out.strip(), seconds
+    out, seconds, *_ = measured([program, "sql", "--lake", lake, "--format", "csv", "-c", query])
+    _, *rows = out.strip().splitlines()
+    return "\n".join(rows), seconds
 
 
 def answers(lake, day, programs, connection):
