@@ -83,7 +83,8 @@ pub(super) async fn publish(
         .await
         .expect("the statistics do not panic")?;
     steps.next("places of the window")?;
-    let counted = places::read(lake, from, to).await?;
+    let treated = effects::treated(lake, from, to).await?;
+    let counted = places::read(lake, from, to, &treated).await?;
     let origin = Origin(Arc::new(Run {
         method_version: METHOD_VERSION,
         window_from: from.to_string(),
@@ -129,7 +130,7 @@ pub(super) async fn publish(
     drop((models, zones));
     lake.refresh_derived().await?;
     steps.next("effects of interventions")?;
-    let effects = effects::find(lake, &origin, from, to, steps).await?;
+    let effects = effects::find(lake, &treated, &origin, (from, to), steps).await?;
     publication
         .replace(Table::InterventionEffects, &effects)
         .await?;

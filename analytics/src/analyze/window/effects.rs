@@ -71,14 +71,13 @@ pub(super) async fn treated(
 /// Estimates every intervention begun in the window, or so shortly before that its days reach into it.
 pub(super) async fn find(
     lake: &LakeSession,
+    all: &[Treated],
     origin: &Origin,
-    from: NaiveDate,
-    to: NaiveDate,
+    (from, to): (NaiveDate, NaiveDate),
     steps: &mut Steps<'_>,
 ) -> Result<Vec<Effect>, AnalyzeError> {
-    let all = treated::read(lake, from, to).await?;
     let in_reach = all.iter().filter(|one| one.start + REACH > from);
-    let shared = Shared::of(&all);
+    let shared = Shared::of(all);
     let mut due: Vec<(Span, Overlap, &Treated)> = in_reach
         .map(|one| {
             let (span, overlap) = shared.span(one, to);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use statistics::proof::{ENOUGH_DAYS, Place};
 
 use super::counted::{Counted, DayCounts, NONE, Seat};
-use super::effects;
+use super::effects::Treated;
 use super::swaps::Replaced;
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
@@ -118,9 +118,9 @@ pub(super) async fn read(
     lake: &LakeSession,
     from: NaiveDate,
     to: NaiveDate,
+    treated: &[Treated],
 ) -> Result<Counted, AnalyzeError> {
-    let treated = effects::treated(lake, from, to).await?;
-    let mut counted = Counted::new(Replaced::of(&treated));
+    let mut counted = Counted::new(Replaced::of(treated));
     for day in from.iter_days().take_while(|day| *day <= to) {
         counted.take(lake, day).await?;
     }

@@ -55,8 +55,12 @@ impl Known {
         let mut names = keep_ids(&self.before, zones, to);
         let mut used: HashSet<String> = HashSet::new();
         let mut kept: Vec<Option<String>> = vec![None; zones.len()];
-        for known in [&self.own, &self.before, &self.after] {
-            let ids = keep_ids(known, zones, to).today;
+        let ids = [
+            (&self.own, keep_ids(&self.own, zones, to).today),
+            (&self.before, names.today.clone()),
+            (&self.after, keep_ids(&self.after, zones, to).today),
+        ];
+        for (known, ids) in ids {
             for (at, (id, _)) in ids.into_iter().enumerate() {
                 let is_known = known.iter().any(|zone| zone.id == id);
                 if is_known && kept[at].is_none() && used.insert(id.clone()) {

@@ -32,7 +32,7 @@ fn upper_tails_of_large_counts_agree_to_nine_digits_and_take_no_longer() {
     let started = std::time::Instant::now();
     let cases = rows("betabinom_large_expected.csv");
     for row in &cases {
-        let (rate, rho) = (row.value("rate").unwrap(), row.value("rho").unwrap());
+        let [rate, rho] = ["rate", "rho"].map(|name| row.value(name).expect("every row has both"));
         let (attempts, failures) = (row.count("attempts"), row.count("failures"));
         let tail = upper_tail(failures, attempts, rate, rho);
         assert_close(
