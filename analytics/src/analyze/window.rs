@@ -4,6 +4,7 @@
 //! written. Last come what interventions changed and what would help, which read what was published before.
 
 mod actions;
+mod carriers;
 mod counted;
 mod devices;
 mod effects;
@@ -27,6 +28,7 @@ use super::publish::{DerivedTable, rows_to_batches};
 use super::steps::Steps;
 use super::{AnalyzeError, METHOD_VERSION};
 use crate::session::LakeSession;
+use carriers::Carriers;
 use places::Places;
 
 /// What every row of a window says of where it comes from.
@@ -102,13 +104,14 @@ pub(super) async fn publish(
         let mut notes = cut_short(&proof.models);
         notes.extend(signal.note());
         let mut models = devices::models(&places, proof.models, &signal, &of_window);
-        let mut zones = zones::name(&proof.zones, &known, &of_window, to);
+        let carriers = Carriers::of(&proof.zones.cells);
+        let mut zones = zones::name(&proof.zones, &carriers, &known, &of_window, to);
         explained::share_out(&places, &proof.terminals, &mut models, &mut zones);
-        Ok((terminals, models, zones, notes))
+        Ok((terminals, models, zones, carriers, notes))
     })
     .await
     .expect("the statistics do not panic")?;
-    let (terminals, models, zones, notes) = found;
+    let (terminals, models, zones, carriers, notes) = found;
     let publication = Publication {
         location: lake.location().clone(),
         to,
@@ -135,7 +138,7 @@ pub(super) async fn publish(
         .replace(Table::InterventionEffects, &effects)
         .await?;
     steps.next("actions")?;
-    let actions = actions::find(lake, &origin, from, to).await?;
+    let actions = actions::find(lake, &origin, (from, to), carriers).await?;
     publication.replace(LAST, &actions).await?;
     Ok(Some(notes))
 }

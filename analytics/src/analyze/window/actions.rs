@@ -16,6 +16,7 @@ use schemas::interventions::{Action, TargetKind};
 use serde::Serialize;
 
 use super::Origin;
+use super::carriers::Carriers;
 use crate::analyze::AnalyzeError;
 use crate::session::LakeSession;
 use facts::{Evidence, Facts};
@@ -78,14 +79,14 @@ impl Advice {
 pub(super) async fn find(
     lake: &LakeSession,
     origin: &Origin,
-    from: NaiveDate,
-    to: NaiveDate,
+    (from, to): (NaiveDate, NaiveDate),
+    carriers: Carriers,
 ) -> Result<Vec<ActionRow>, AnalyzeError> {
     let evidence = facts::evidence(lake, from, to).await?;
-    let facts = Facts::read(lake, from, to, &evidence).await?;
+    let facts = Facts::read(lake, (from, to), &evidence, carriers).await?;
     let mut rows = Vec::new();
     for zone in facts::zones(lake, to).await? {
-        let advice = zones::advise(&zone, &facts.cells);
+        let advice = zones::advise(&zone, &facts.carriers);
         rows.extend(rank(TargetKind::Zone, &zone.id, advice, origin));
     }
     rows.extend(by_unit(

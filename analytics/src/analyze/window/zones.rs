@@ -13,6 +13,7 @@ use statistics::zones::{Identities, KnownZone, Zone, ZoneKind, ZonesReport, keep
 
 use self::rows::{CandidateRow, CellRow, ZoneRow};
 use super::Origin;
+use super::carriers::Carriers;
 use super::explained::{ZonePlace, ZonePlaces};
 use crate::analyze::{AnalyzeError, columns};
 use crate::causes::explained_by;
@@ -137,12 +138,19 @@ async fn known(lake: &LakeSession, window: &str) -> Result<Vec<KnownZone>, Analy
 }
 
 /// Names the zones that were found without the flagged terminals.
-pub(super) fn name(report: &ZonesReport, known: &Known, origin: &Origin, to: NaiveDate) -> Found {
+pub(super) fn name(
+    report: &ZonesReport,
+    carriers: &Carriers,
+    known: &Known,
+    origin: &Origin,
+    to: NaiveDate,
+) -> Found {
     let names = known.name(&report.zones, &to.to_string());
     let mut weak = Vec::new();
     let mut failure = Vec::new();
     for (zone, (id, state)) in report.zones.iter().zip(&names.today) {
-        let row = ZoneRow::of(zone, id.clone(), state.as_str(), origin);
+        let better = carriers.better_in(zone);
+        let row = ZoneRow::of(zone, id.clone(), state.as_str(), better.as_ref(), origin);
         match zone.kind {
             ZoneKind::FailureZone => failure.push(row),
             ZoneKind::WeakZone | ZoneKind::NotSpot => weak.push(row),

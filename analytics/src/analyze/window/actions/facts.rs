@@ -4,11 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use h3o::CellIndex;
-use rayon::prelude::*;
 use schemas::lake::cell_from_i64;
-use statistics::rates::{self, FittedPrior};
-use statistics::special::beta_quantile;
 
+use crate::analyze::window::carriers::{Carriers, Counts};
 use crate::analyze::{AnalyzeError, columns};
 use crate::causes::explained_by;
 use crate::session::LakeSession;
@@ -17,169 +15,13 @@ use crate::{causes, views};
 const CAUSES: &str = include_str!("../../../../sql/rollups/action_causes.sql");
 const ATTEMPTS: &str = include_str!("../../../../sql/rollups/action_attempts.sql");
 
-/// Attempts of a carrier in the same cells from which its rate there is worth advising on.
-const ADVICE_ATTEMPTS: u64 = 100;
-/// How many times a carrier has to be better.
-const BETTER_BY: f64 = 2.0;
-/// Probability that an interval covers.
-const LEVEL: f64 = 0.95;
-
-/// Failures among attempts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) attempts: u64,
-    pub(super) failures: u64,
-}
-
-impl Counts {
-    pub(super) fn rate(self) -> f64 {
-        self.failures as f64 / self.attempts.max(1) as f64
-    }
-
-    fn add(&mut self, other: Self) {
-        self.attempts += other.attempts;
-        self.failures += other.failures;
-    }
-}
-
-/// How often another carrier fails in some cells, as far as its counts there and elsewhere tell.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct OtherCarrier {
-    pub(super) plmn: String,
-    pub(super) there: Counts,
-    /// Its rate there, drawn towards those of its other cells.
-    pub(super) rate: f64,
-    /// The 95 % interval of the rate.
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
-
-impl OtherCarrier {
-    /// Returns what a change to it should save of so many failures in so many attempts: expected, lowest
-    /// and highest.
-    pub(super) fn saves(&self, attempts: u64, failures: f64) -> [f64; 3] {
-        [self.rate, self.high, self.low].map(|rate| (failures - attempts as f64 * rate).max(0.0))
-    }
-
-    /// Says what it rests on.
-    pub(super) fn counted(&self) -> String {
-        format!(
-            "on {} in the same cells {} of {}, {:.1} % ({:.1} to {:.1}) to be expected",
-            self.plmn,
-            self.there.failures,
-            self.there.attempts,
-            100.0 * self.rate,
-            100.0 * self.low,
-            100.0 * self.high
-        )
-    }
-}
-
-/// Every carrier's counts in every cell of the window.
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    by_cell: HashMap<CellIndex, Vec<(String, Counts)>>,
-    by_carrier: HashMap<String, Counts>,
-    priors: HashMap<String, FittedPrior>,
-}
-
-impl Cells {
-    pub(super) fn add(&mut self, cell: CellIndex, plmn: &str, counts: Counts) {
-        self.by_cell
-            .entry(cell)
-            .or_default()
-            .push((plmn.to_owned(), counts));
-        self.by_carrier
-            .entry(plmn.to_owned())
-            .or_default()
-            .add(counts);
-    }
-
-    /// Returns a carrier's rate in all its cells.
-    pub(super) fn ordinary_rate(&self, plmn: &str) -> Option<f64> {
-        self.by_carrier.get(plmn).map(|counts| counts.rate())
-    }
-
-    /// Returns the best other carrier in these cells, if one is measured and clearly better there.
-    pub(super) fn better(
-        &self,
-        cells: &[CellIndex],
-        own: &[&str],
-        rate: f64,
-    ) -> Option<OtherCarrier> {
-        let mut others: HashMap<&str, Counts> = HashMap::new();
-        for (plmn, counts) in cells
-            .iter()
-            .filter_map(|cell| self.by_cell.get(cell))
-            .flatten()
-        {
-            if !own.contains(&plmn.as_str()) {
-                others.entry(plmn).or_default().add(*counts);
-            }
-        }
-        let measured = others
-            .into_iter()
-            .filter(|(_, there)| there.attempts >= ADVICE_ATTEMPTS);
-        let others = measured.map(|(plmn, there)| self.other(plmn, there));
-        let better = others.filter(|other| other.rate * BETTER_BY <= rate);
-        better.min_by(|one, other| {
-            let by_rate = one.rate.total_cmp(&other.rate);
-            by_rate.then_with(|| one.plmn.cmp(&other.plmn))
-        })
-    }
-
-    fn other(&self, plmn: &str, there: Counts) -> OtherCarrier {
-        let counts = rates::Counts {
-            id: plmn.to_owned(),
-            attempts: there.attempts,
-            failures: there.failures,
-        };
-        let prior = self.priors.get(plmn);
-        let shrunk = prior.and_then(|prior| prior.estimate(&counts, LEVEL).ok());
-        // A carrier of one cell has only its counts there, and Jeffreys' prior.
-        let (failures, successes) = (
-            there.failures as f64 + 0.5,
-            there.attempts.saturating_sub(there.failures) as f64 + 0.5,
-        );
-        let end = |p| beta_quantile(p, failures, successes);
-        let alone = || (end(0.5 * (1.0 - LEVEL)), end(0.5 * (1.0 + LEVEL)));
-        let (rate, ends) = shrunk.unwrap_or((failures / (failures + successes), None));
-        let (low, high) = ends.unwrap_or_else(alone);
-        OtherCarrier {
-            plmn: plmn.to_owned(),
-            there,
-            rate,
-            low,
-            high,
-        }
-    }
-
-    /// Learns, once all cells are known, how the rates of each carrier's cells lie.
-    pub(super) fn learn(&mut self) {
-        let mut rows: HashMap<&str, Vec<rates::Counts<CellIndex>>> = HashMap::new();
-        for (cell, carriers) in &self.by_cell {
-            for (plmn, counts) in carriers {
-                rows.entry(plmn).or_default().push(rates::Counts {
-                    id: *cell,
-                    attempts: counts.attempts,
-                    failures: counts.failures,
-                });
-            }
-        }
-        let priors = rows
-            .into_par_iter()
-            .filter_map(|(plmn, rows)| Some((plmn.to_owned(), FittedPrior::of(&rows).ok()??)));
-        self.priors = priors.collect();
-    }
-}
-
 /// Carrier, cell, and the attempts there.
 type AttemptsAt = (Option<String>, Option<CellIndex>, u64);
 
 /// What the window says of the fleet.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    pub(super) cells: Cells,
+    pub(super) carriers: Carriers,
     /// Attempts by terminal, carrier and cell.
     attempts: HashMap<String, Vec<AttemptsAt>>,
     by_merchant: HashMap<String, u64>,
@@ -188,38 +30,16 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) async fn read(
         lake: &LakeSession,
-        from: NaiveDate,
-        to: NaiveDate,
+        (from, to): (NaiveDate, NaiveDate),
         evidence: &[Evidence],
+        carriers: Carriers,
     ) -> Result<Self, AnalyzeError> {
-        let mut facts = Self::default();
-        facts.read_cells(lake, to).await?;
+        let mut facts = Self {
+            carriers,
+            ..Self::default()
+        };
         facts.read_attempts(lake, from, to, evidence).await?;
         Ok(facts)
-    }
-
-    async fn read_cells(&mut self, lake: &LakeSession, to: NaiveDate) -> Result<(), AnalyzeError> {
-        let sql = format!(
-            "select cell_r8, carrier_plmn, attempts, failures from lake.cells \
-             where window_to = date '{to}'"
-        );
-        for batch in &lake.collect(&sql).await?.batches {
-            let cells = columns::optional_integers(batch, "cell_r8")?;
-            let carriers = columns::texts(batch, "carrier_plmn")?;
-            let attempts = columns::counts(batch, "attempts")?;
-            let failures = columns::counts(batch, "failures")?;
-            for row in 0..batch.num_rows() {
-                let counts = Counts {
-                    attempts: attempts[row],
-                    failures: failures[row],
-                };
-                if let Some(cell) = cells[row].and_then(cell_from_i64) {
-                    self.cells.add(cell, carriers.value(row), counts);
-                }
-            }
-        }
-        self.cells.learn();
-        Ok(())
     }
 
     async fn read_attempts(

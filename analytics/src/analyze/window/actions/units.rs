@@ -164,7 +164,7 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
     let cells: Vec<CellIndex> = cells.into_iter().collect();
     let mut all = Vec::new();
     let rate = failed / attempts.max(1) as f64;
-    if let Some(other) = facts.cells.better(&cells, &[carrier], rate) {
+    if let Some(other) = facts.carriers.better(&cells, &[carrier], rate) {
         let [saved, low, high] = other.saves(attempts, failed);
         all.push(Advice {
             suggested: Some(other.plmn.clone()),
@@ -172,11 +172,15 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
             ..advice(
                 Action::ChangeSim,
                 Some(saved),
-                format!("{counted}; {}", other.counted()),
+                format!(
+                    "{counted}; on {} in the same cells {}",
+                    other.plmn,
+                    other.counted()
+                ),
             )
         });
     }
-    let usual = facts.cells.ordinary_rate(carrier);
+    let usual = facts.carriers.ordinary_rate(carrier);
     let reason = match usual {
         Some(rate) => format!("{counted}, {:.0} at its usual rate", attempts as f64 * rate),
         None => counted.clone(),
@@ -204,8 +208,8 @@ fn weak(carrier: &str, evidence: &[&Evidence], facts: &Facts) -> Vec<Advice> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::Counts;
     use super::*;
+    use crate::analyze::window::carriers::Counts;
 
     fn cell() -> CellIndex {
         "881f1d4887fffff".parse().expect("a cell")
@@ -225,7 +229,7 @@ mod tests {
 
     fn facts() -> Facts {
         let mut facts = Facts::default();
-        facts.cells.add(
+        facts.carriers.add(
             cell(),
             "a",
             Counts {
@@ -233,7 +237,7 @@ mod tests {
                 failures: 200,
             },
         );
-        facts.cells.add(
+        facts.carriers.add(
             cell(),
             "b",
             Counts {

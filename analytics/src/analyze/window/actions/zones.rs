@@ -3,10 +3,11 @@
 use schemas::interventions::Action;
 
 use super::Advice;
-use super::facts::{Cells, ZoneFacts};
+use super::facts::ZoneFacts;
+use crate::analyze::window::carriers::Carriers;
 
 /// Says what would help a zone.
-pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
+pub(super) fn advise(zone: &ZoneFacts, carriers: &Carriers) -> Vec<Advice> {
     let counts = zone.counts;
     let (attempts, failures) = (counts.attempts, counts.failures);
     let advice = |action, saved, reason| Advice {
@@ -29,10 +30,11 @@ pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
     }
     let mut all = Vec::new();
     let own: Vec<&str> = zone.carriers.split(';').collect();
-    if let Some(other) = cells.better(&zone.cells, &own, counts.rate()) {
+    if let Some(other) = carriers.better(&zone.cells, &own, counts.rate()) {
         let reason = format!(
-            "{failures} of {attempts} attempts fail on {}; {}",
+            "{failures} of {attempts} attempts fail on {}; on {} in the same cells {}",
             zone.carriers,
+            other.plmn,
             other.counted()
         );
         // Another carrier mends no terminal and no model.
@@ -67,14 +69,14 @@ pub(super) fn advise(zone: &ZoneFacts, cells: &Cells) -> Vec<Advice> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::Counts;
     use super::*;
+    use crate::analyze::window::carriers::Counts;
 
-    fn zone(kind: &str) -> (ZoneFacts, Cells) {
+    fn zone(kind: &str) -> (ZoneFacts, Carriers) {
         let cell: h3o::CellIndex = "881f1d4887fffff".parse().expect("a cell");
-        let mut cells = Cells::default();
+        let mut carriers = Carriers::default();
         for (plmn, attempts, failures) in [("a", 1000, 300), ("b", 200, 2), ("c", 99, 0)] {
-            cells.add(cell, plmn, Counts { attempts, failures });
+            carriers.add(cell, plmn, Counts { attempts, failures });
         }
         let zone = ZoneFacts {
             id: "z".into(),
@@ -91,13 +93,13 @@ mod tests {
             rate_ratio: 5.0,
             working: None,
         };
-        (zone, cells)
+        (zone, carriers)
     }
 
     #[test]
     fn a_sim_is_advised_of_the_carrier_that_was_measured_better_with_attempts_enough() {
-        let (zone, cells) = zone("weak_zone");
-        let advice = advise(&zone, &cells);
+        let (zone, carriers) = zone("weak_zone");
+        let advice = advise(&zone, &carriers);
         assert_eq!(advice[0].action, Action::ChangeSim);
         assert_eq!(advice[0].suggested.as_deref(), Some("b"));
         // 2 of 200 failed on b, and nothing is known of its other cells: 2.5 of 201 by Jeffreys' prior.
@@ -110,22 +112,22 @@ mod tests {
         );
         assert_eq!(
             advice[0].reason,
-            "300 of 1000 attempts fail on a; on b in the same cells 2 of 200, 1.2 % (0.2 to 3.2) to be expected"
+            "300 of 1000 attempts fail on a; on b in the same cells 2 of 200 attempts fail, 1.2 % (0.2 to 3.2) to be expected"
         );
         let not_spot = ZoneFacts {
             carriers: "a;b".into(),
             carrier: None,
             ..zone
         };
-        let advice = advise(&not_spot, &cells);
+        let advice = advise(&not_spot, &carriers);
         assert!(advice.iter().all(|one| one.action != Action::ChangeSim));
         assert_eq!(advice[0].saved, Some(240.0));
     }
 
     #[test]
     fn good_signal_is_not_the_carriers_problem() {
-        let (zone, cells) = zone("failure_zone");
-        let advice = advise(&zone, &cells);
+        let (zone, carriers) = zone("failure_zone");
+        let advice = advise(&zone, &carriers);
         let actions: Vec<Action> = advice.iter().map(|one| one.action).collect();
         assert_eq!(actions, [Action::CorrectConfiguration]);
     }

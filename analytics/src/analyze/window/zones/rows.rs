@@ -7,6 +7,7 @@ use statistics::zones::{KnownZone, RefusedZone, Zone};
 
 use super::action::action;
 use crate::analyze::window::Origin;
+use crate::analyze::window::carriers::OtherCarrier;
 
 /// A row of `cells`.
 #[derive(Debug, Serialize)]
@@ -144,7 +145,14 @@ pub(in super::super) struct ZoneRow {
 }
 
 impl ZoneRow {
-    pub(super) fn of(zone: &Zone, zone_id: String, state: &'static str, origin: &Origin) -> Self {
+    /// The row of a zone; `better` is the other carrier that its terminals could change to.
+    pub(super) fn of(
+        zone: &Zone,
+        zone_id: String,
+        state: &'static str,
+        better: Option<&OtherCarrier>,
+        origin: &Origin,
+    ) -> Self {
         let works = zone.good_parts.iter().map(|part| {
             let (plmn, cells) = (&part.plmn, part.cells.len());
             format!(
@@ -158,7 +166,7 @@ impl ZoneRow {
             state,
             place: PlaceColumns::of(zone),
             working_carriers: listed(works),
-            action: Some(action(zone)),
+            action: Some(action(zone.kind, better, &zone.good_parts)),
             failures_avoidable: 0.0,
             reason: None,
             origin: origin.clone(),
