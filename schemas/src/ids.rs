@@ -1,7 +1,116 @@
-//! Identifiers that have a form to check: so far the network code. Others are plain text.
+//! Identifiers and the forms they have: network codes, cells, and what every other id may hold.
+//!
+//! One rule of white space for every door: what nobody sees is cut off the ends of an id or name
+//! ([`trimmed`]), and inside an id it is refused ([`check_id`]), for two ids that look the same are
+//! two devices. An ordinary space inside stays.
 
 use std::fmt;
 use std::str::FromStr;
+
+use h3o::CellIndex;
+
+/// Most characters of a `terminal_id`, or of any other id.
+pub const ID_CHARS_MAX: usize = 64;
+
+/// Why a text is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// Nothing is there, or nothing that can be seen.
+    #[error("is empty")]
+    Empty,
+    /// The contract ends at [`ID_CHARS_MAX`] characters.
+    #[error("is longer than 64 characters")]
+    TooLong,
+    /// A character inside that nobody sees, or a space that is not the ordinary one.
+    #[error("holds an invisible character, U+{:04X}", u32::from(*.0))]
+    Invisible(char),
+}
+
+/// Says whether a character shows nothing: white space of any script, controls, joiners and marks.
+///
+/// ```
+/// use schemas::ids::is_invisible;
+/// for invisible in [' ', '\u{a0}', '\u{3000}', '\u{200b}', '\u{feff}', '\0'] {
+///     assert!(is_invisible(invisible));
+/// }
+/// assert!(!is_invisible('中') && !is_invisible('-'));
+/// ```
+pub fn is_invisible(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            // What Unicode calls default ignorable, and the blanks that are letters by name.
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Returns a text without what is invisible at its ends.
+///
+/// ```
+/// assert_eq!(schemas::ids::trimmed("\u{feff}T 1\u{a0}\u{200b}"), "T 1");
+/// ```
+pub fn trimmed(text: &str) -> &str {
+    let shown = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    // Nearly every value begins and ends with what can be seen.
+    if shown(text.as_bytes().first()) && shown(text.as_bytes().last()) {
+        return text;
+    }
+    text.trim_matches(is_invisible)
+}
+
+/// Checks an id of any kind, which is trimmed already.
+///
+/// # Errors
+/// When nothing is left of it, it is too long, or it holds what nobody sees.
+///
+/// ```
+/// use schemas::ids::{InvalidId, check_id};
+/// assert_eq!(check_id("T 1"), Ok(()));
+/// assert_eq!(check_id("T\u{a0}1"), Err(InvalidId::Invisible('\u{a0}')));
+/// ```
+pub fn check_id(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    if let Some(invisible) = invisible_inside(text) {
+        return Err(InvalidId::Invisible(invisible));
+    }
+    match text.len() > ID_CHARS_MAX && text.chars().count() > ID_CHARS_MAX {
+        true => Err(InvalidId::TooLong),
+        false => Ok(()),
+    }
+}
+
+/// Returns the first character of a trimmed id or name that nobody sees, an ordinary space aside.
+pub fn invisible_inside(text: &str) -> Option<char> {
+    let hidden = |character: &char| *character != ' ' && is_invisible(*character);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
+    text.chars().find(hidden)
+}
+
+/// Reads an H3 cell as tools write it: hexadecimal text of either case, or the 64-bit number, which
+/// has 18 digits for every cell.
+///
+/// ```
+/// use schemas::ids::parse_cell;
+/// let cell = parse_cell("881f8d7a49fffff");
+/// assert!(cell.is_some());
+/// assert_eq!(parse_cell("881F8D7A49FFFFF"), cell);
+/// assert_eq!(parse_cell("613044614959464447"), cell);
+/// ```
+pub fn parse_cell(text: &str) -> Option<CellIndex> {
+    const DIGITS: usize = 18;
+    if text.len() == DIGITS {
+        return CellIndex::try_from(text.parse::<u64>().ok()?).ok();
+    }
+    text.parse().ok()
+}
 
 /// Code of a public land mobile network: country (MCC) and network (MNC), written `310-410`.
 ///
@@ -87,6 +196,49 @@ impl fmt::Display for Plmn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_cut_off_the_ends_and_refused_inside() {
+        for (text, left) in [
+            ("T1", "T1"),
+            (" T1\t", "T1"),
+            ("\u{3000}T1\u{202f}", "T1"),
+            ("\u{2060}\u{feff}T1\u{ad}", "T1"),
+            ("A920 Pro\u{200d}", "A920 Pro"),
+            ("\u{a0}\u{200b}", ""),
+            ("名 前", "名 前"),
+        ] {
+            assert_eq!(trimmed(text), left, "{text:?}");
+        }
+        assert_eq!(check_id("A920 Pro"), Ok(()));
+        assert_eq!(check_id("店-１"), Ok(()));
+        assert_eq!(check_id(""), Err(InvalidId::Empty));
+        for hidden in [
+            '\u{a0}', '\u{3000}', '\u{200b}', '\u{feff}', '\n', '\0', '\u{fe0f}',
+        ] {
+            let id = format!("T{hidden}1");
+            assert_eq!(check_id(&id), Err(InvalidId::Invisible(hidden)), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_64_characters_at_most_whatever_its_bytes() {
+        assert_eq!(check_id(&"店".repeat(64)), Ok(()));
+        assert_eq!(check_id(&"店".repeat(65)), Err(InvalidId::TooLong));
+        let told = InvalidId::Invisible('\u{200b}').to_string();
+        assert_eq!(told, "holds an invisible character, U+200B");
+    }
+
+    #[test]
+    fn every_cell_has_18_digits_and_what_is_no_cell_is_none() {
+        // Mode 1 in the highest byte; the rest is resolution and place.
+        for number in [0x0800_0000_0000_0000_u64, 0x08ff_ffff_ffff_ffff] {
+            assert_eq!(number.to_string().len(), 18);
+        }
+        for text in ["", "paris", "ffffffffffffffff", "123456789012345678"] {
+            assert_eq!(parse_cell(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_network_code_keeps_its_leading_zeros() {
