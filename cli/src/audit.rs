@@ -49,6 +49,7 @@ pub fn run(
     out: &mut (dyn Write + Send),
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
+    args.output.check()?;
     let options = AuditOptions {
         lake: args.lake.clone(),
         topics: args.topic.clone(),

@@ -33,6 +33,7 @@ use self::folder::{DemoFolder, Foreign};
 use crate::destination::{client_properties, encodings, property};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::output::local_path;
 use crate::progress::{Progress, grouped};
 use crate::simulate::{Day, ScenarioChanges, write_answer_key};
 use crate::{clock, environment, runtime};
@@ -52,7 +53,7 @@ const QUERY_MEMORY_BYTES: usize = 400 << 20;
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
     /// Folder for lake, reports and map
-    #[arg(long, value_name = "FOLDER", default_value = "demo")]
+    #[arg(long, value_name = "FOLDER", default_value = "demo", value_parser = local_path())]
     out: PathBuf,
     /// A Kafka broker of your own instead of the one inside the program, HOST:PORT
     #[arg(long, value_name = "HOST:PORT")]

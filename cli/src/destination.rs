@@ -14,6 +14,7 @@ use simulator::publish::{
 use crate::environment;
 use crate::exit::UsageError;
 use crate::interrupt::Interrupt;
+use crate::output::local_path;
 use crate::runtime;
 
 /// Where events go and in which encoding.
@@ -45,7 +46,7 @@ struct Place {
     #[arg(long, value_name = "HOST:PORT")]
     brokers: Option<String>,
     /// Write files of messages to this folder, one a topic
-    #[arg(long, short, value_name = "FOLDER")]
+    #[arg(long, short, value_name = "FOLDER", value_parser = local_path())]
     output: Option<PathBuf>,
     /// Encode nothing and only count
     #[arg(long)]

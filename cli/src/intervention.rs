@@ -137,6 +137,7 @@ pub fn run(command: &InterventionCommand, out: &mut (dyn Write + Send)) -> anyho
             say(&added, out)?;
         }
         InterventionCommand::List(args) => {
+            args.output.check()?;
             let answer = runtime.block_on(async {
                 let lake = args.lake.open().await?;
                 Ok::<_, anyhow::Error>(lake.collect(LIST).await?)

@@ -48,8 +48,9 @@ pub struct OutputArgs {
     /// Form of the answer; by the ending of --output when not given, else a table
     #[arg(long, value_name = "FORMAT", value_parser = formats())]
     format: Option<Format>,
-    /// File to write the answer to instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    /// File to write the answer to instead of standard output: .csv, .json, .ndjson or .parquet, or a table
+    /// in .txt
+    #[arg(long, short, value_name = "FILE", value_parser = local_path())]
     output: Option<PathBuf>,
 }
 
@@ -58,13 +59,52 @@ fn formats() -> impl TypedValueParser<Value = Format> {
         .map(|name| name.parse().expect("only names of formats are let through"))
 }
 
+/// Lets paths of this machine through, and no addresses, which would become folders of strange names.
+pub fn local_path() -> impl TypedValueParser<Value = PathBuf> {
+    clap::builder::StringValueParser::new().try_map(|text| match lake::looks_like_address(&text) {
+        true => Err("it is an address; what is written here goes to a path of this machine"),
+        false => Ok(PathBuf::from(text)),
+    })
+}
+
 impl OutputArgs {
+    /// Tells whether the answer can be written as asked, before it is looked for.
+    ///
+    /// # Errors
+    /// When the file's ending names no form, and none is given.
+    pub fn check(&self) -> Result<(), UsageError> {
+        self.named_format().map(drop)
+    }
+
+    fn named_format(&self) -> Result<Format, UsageError> {
+        if let Some(format) = self.format {
+            return Ok(format);
+        }
+        let path = self.output.as_deref();
+        let ending = path.and_then(|path| path.extension()?.to_str());
+        let ending = ending.map(str::to_ascii_lowercase);
+        match ending.as_deref() {
+            None | Some("txt") => Ok(Format::Table),
+            Some(ending) => {
+                let named = Format::ALL
+                    .into_iter()
+                    .find(|format| format.name() == ending);
+                named.ok_or_else(|| {
+                    UsageError(format!(
+                        ".{ending} is no form of an answer: write .csv, .json, .ndjson, .parquet or .txt, or \
+                         name the form with --format"
+                    ))
+                })
+            }
+        }
+    }
+
     /// Writes an answer.
     ///
     /// # Errors
     /// When the file or the form cannot be written.
     pub fn write(&self, answer: &Answer, mut out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
-        let format = self.format();
+        let format = self.named_format()?;
         let Some(path) = &self.output else {
             refuse_binary_on_terminal(format)?;
             return Ok(render::write(
@@ -89,13 +129,7 @@ impl OutputArgs {
 
     /// Returns the form of an answer.
     pub fn format(&self) -> Format {
-        let ending = || {
-            let extension = self.output.as_ref()?.extension()?.to_str()?;
-            Format::ALL
-                .into_iter()
-                .find(|format| format.name() == extension)
-        };
-        self.format.or_else(ending).unwrap_or(Format::Table)
+        self.named_format().unwrap_or(Format::Table)
     }
 }
 

@@ -153,6 +153,7 @@ fn answer(
     output: &OutputArgs,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<Exit> {
+    output.check()?;
     let answer = runtime()?
         .block_on(async { Ok::<_, anyhow::Error>(lake.open().await?.collect(sql).await?) })?;
     output.write(&answer, out)?;

@@ -54,6 +54,7 @@ pub fn run(
         list(out)?;
         return Ok(Exit::Done);
     }
+    args.output.check()?;
     let report = report::find(&args.name)?;
     if args.describe {
         describe(report, out)?;

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::destination::DestinationArgs;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt::Interrupt;
+use crate::output::local_path;
 use crate::progress::{Progress, grouped};
 
 const EXAMPLES: &str = "\
@@ -46,13 +47,13 @@ pub struct SimulateArgs {
     #[command(flatten)]
     destination: DestinationArgs,
     /// Write what was planted and counted to this JSON file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     answer_key: Option<PathBuf>,
     /// Write the fleet's registry, terminals.csv and merchants.csv, to this folder
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = local_path())]
     registry_files: Option<PathBuf>,
     /// Write the true cause of every decline to this CSV file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     true_causes: Option<PathBuf>,
 }
 

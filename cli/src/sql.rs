@@ -53,6 +53,7 @@ pub fn run(
     out: &mut (dyn Write + Send),
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
+    args.output.check()?;
     let runtime = runtime()?;
     let text = args.text()?;
     let lake = runtime.block_on(args.lake.open())?;

@@ -14,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::output::local_path;
 use crate::progress::Progress;
 
 /// Time between two looks at whether a signal asked for a stop.
@@ -57,7 +58,7 @@ struct Files {
     #[arg(long, short, value_name = "FILE")]
     input: PathBuf,
     /// File of results: .parquet, .json or .ndjson, else CSV; CSV to standard output when not given
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = local_path())]
     output: Option<PathBuf>,
 }
 

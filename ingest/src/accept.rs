@@ -1,5 +1,7 @@
 //! From payloads to files of a fact table: what is put in order, decoded, checked, refused and written.
 
+use std::collections::BTreeMap;
+
 use arrow::array::AsArray;
 use arrow::compute::max;
 use arrow::datatypes::TimestampMicrosecondType;
@@ -36,6 +38,8 @@ pub(crate) struct Accepted {
     /// Time of the newest event.
     pub(crate) newest_us: Option<i64>,
     pub(crate) refused: Vec<Refused>,
+    /// Fields that the contract does not know, and how many messages had each.
+    pub(crate) unknown_fields: BTreeMap<String, u64>,
 }
 
 /// What decides whether a message of a topic is an event.
@@ -68,6 +72,7 @@ impl Acceptance<'_> {
             max_future: self.validation.max_future,
             retention: self.validation.retention,
             partition_resolution: self.partition_resolution,
+            unknown_fields: self.validation.unknown_fields,
         };
         let mut files = table.map(|table| FactFiles::new(table, &order));
         for chunk in order.messages.chunks(CHUNK_MESSAGES) {
@@ -93,6 +98,9 @@ impl Acceptance<'_> {
                     message: chunk[refused.message].message,
                     ..refused
                 }));
+            for (name, messages) in checked.unknown_fields {
+                *accepted.unknown_fields.entry(name).or_default() += messages;
+            }
             if checked.rows.num_rows() > 0 {
                 accepted.rows += checked.rows.num_rows();
                 let times = checked.rows["event_time"].as_primitive::<TimestampMicrosecondType>();

@@ -6,6 +6,7 @@ mod memory;
 pub(crate) mod secret;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
+use h3o::Resolution;
 use schemas::EventKind;
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +53,8 @@ pub struct IngestConfig {
     pub validation: ValidationConfig,
     /// Metrics and health.
     pub http: HttpConfig,
-    /// Resolution of `partition_cell` for a lake that does not exist yet, 0 to 4.
-    pub partition_resolution: u8,
+    /// Resolution of `partition_cell`, 0 to 4: what the lake has, or 2 in a new one, unless it is given.
+    pub partition_resolution: Option<u8>,
     /// Reads on behind offsets that are gone from Kafka, recording them as lost, instead of stopping.
     pub allow_gap: bool,
     /// Stops when everything that was there at the start has been committed.
@@ -99,6 +101,15 @@ pub enum Encoding {
     Avro,
 }
 
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "json",
+            Self::Avro => "avro",
+        })
+    }
+}
+
 /// Where schema ids are looked up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +147,19 @@ pub struct ValidationConfig {
     /// How old an event may be.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    /// What becomes of events with fields their contract does not know.
+    pub unknown_fields: UnknownFields,
+}
+
+/// What becomes of events with fields their contract does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownFields {
+    /// They are kept without the fields, which are counted by name.
+    #[default]
+    Count,
+    /// They go to the quarantine.
+    Refuse,
 }
 
 /// Metrics and health.
@@ -178,12 +202,13 @@ impl Default for IngestConfig {
                 max_message_size: ByteSize::kib(64),
                 max_future: Duration::from_secs(600),
                 retention: Duration::from_secs(400 * 86_400),
+                unknown_fields: UnknownFields::Count,
             },
             http: HttpConfig {
                 enabled: true,
                 listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             },
-            partition_resolution: schemas::lake::DEFAULT_PARTITION_RESOLUTION.into(),
+            partition_resolution: None,
             allow_gap: false,
             until_end: false,
         }
@@ -243,6 +268,12 @@ impl IngestConfig {
         }
     }
 
+    /// Returns the resolution of `partition_cell` that is asked for.
+    pub(crate) fn partition_resolution(&self) -> Option<Resolution> {
+        self.partition_resolution
+            .and_then(|resolution| Resolution::try_from(resolution).ok())
+    }
+
     /// Returns every value that cannot work, each naming its setting.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -262,7 +293,8 @@ impl IngestConfig {
             "topics: must name at least one topic",
         );
         check(
-            self.partition_resolution <= 4,
+            self.partition_resolution
+                .is_none_or(|resolution| resolution <= 4),
             "partition_resolution: must be 0 to 4",
         );
         check(

@@ -10,6 +10,7 @@ mod direct_avro;
 mod direct_json;
 pub(crate) mod glance;
 mod json;
+pub(crate) mod remarks;
 pub mod schema_ids;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +22,9 @@ use arrow::error::ArrowError;
 use schemas::EventKind;
 use schemas::quarantine::Reason;
 
+use avro::Writer;
 use columns::Columns;
+use remarks::Remarks;
 use schema_ids::SchemaIds;
 
 /// A message that could not be accepted.
@@ -44,6 +47,8 @@ pub struct Decoded {
     pub messages: Vec<usize>,
     /// The rest.
     pub refused: Vec<Refused>,
+    /// What was found wrong with rows.
+    pub(crate) remarks: Remarks,
 }
 
 /// A failed chunk: what went wrong, and the message it is known to be, if it is.
@@ -91,7 +96,7 @@ pub fn decode_json(kind: EventKind, payloads: &[&[u8]]) -> Result<Decoded, Arrow
     let all: Vec<usize> = (0..payloads.len()).collect();
     let mut state = Assembly::new(kind);
     let left = state.direct(payloads, all, direct_json::read);
-    state.decode(&left, &|messages| json::decode(kind, payloads, messages));
+    state.judge(payloads, left, json::read);
     state.finish()
 }
 
@@ -123,16 +128,24 @@ pub fn decode_avro(
         }
     }
     for (id, messages) in buckets {
-        let writer = ids.get(id).expect("unknown ids were refused above");
-        let messages = match ids.is_contract(kind, id) {
-            true => state.direct(payloads, messages, |columns, payload| {
-                direct_avro::read(columns, payload.get(avro::FRAME_BYTES..)?)
-            }),
-            false => messages,
+        let schema = ids.get(id).expect("unknown ids were refused above");
+        let (messages, writer) = match ids.is_contract(kind, id) {
+            true => {
+                let read = |columns: &mut Columns, payload: &[u8]| {
+                    direct_avro::read(columns, payload.get(avro::FRAME_BYTES..)?)
+                };
+                (state.direct(payloads, messages, read), Writer::default())
+            }
+            false => (messages, Writer::of(kind, schema)),
         };
+        let before = state.messages.len();
         state.decode(&messages, &|messages| {
-            avro::decode(kind, id, writer, payloads, messages)
+            avro::decode(kind, id, (schema, &writer), payloads, messages)
         });
+        for row in before..state.messages.len() {
+            let unknown = writer.unknown.iter();
+            unknown.for_each(|name| state.remarks.unknown(row, name));
+        }
     }
     state.finish()
 }
@@ -158,6 +171,7 @@ struct Assembly {
     batches: Vec<RecordBatch>,
     messages: Vec<usize>,
     refused: Vec<Refused>,
+    remarks: Remarks,
 }
 
 impl Assembly {
@@ -168,6 +182,7 @@ impl Assembly {
             batches: Vec::new(),
             messages: Vec::new(),
             refused: Vec::new(),
+            remarks: Remarks::default(),
         }
     }
 
@@ -198,18 +213,54 @@ impl Assembly {
                     }
                 }
             }
-            let rows = columns.finish(&self.schema).ok()?;
-            (rows.num_rows() == taken.len()).then_some((rows, taken, left))
+            let (rows, remarks) = columns.finish(&self.schema).ok()?;
+            (rows.num_rows() == taken.len()).then_some((rows, remarks, taken, left))
         };
         // A text that is not UTF-8, or a panic: the general decoder finds which message it is.
-        let Ok(Some((rows, taken, left))) = catch_unwind(AssertUnwindSafe(decode)) else {
+        let Ok(Some((rows, remarks, taken, left))) = catch_unwind(AssertUnwindSafe(decode)) else {
             return messages;
         };
-        if !taken.is_empty() {
-            self.batches.push(rows);
-            self.messages.extend(taken);
-        }
+        self.add(rows, &remarks, &taken);
         left
+    }
+
+    /// Decodes into columns message by message, and refuses those that `read` says are wrong.
+    fn judge(
+        &mut self,
+        payloads: &[&[u8]],
+        messages: Vec<usize>,
+        read: impl Fn(&mut Columns, &[u8]) -> Result<(), String>,
+    ) {
+        let mut columns = Columns::new(&self.kind.contract().fields, messages.len());
+        let mut taken = Vec::with_capacity(messages.len());
+        for message in messages {
+            match read(&mut columns, payloads[message]) {
+                Ok(()) => taken.push(message),
+                Err(detail) => {
+                    columns.take_back();
+                    self.refuse(message, Reason::Undecodable, detail);
+                }
+            }
+        }
+        match columns.finish(&self.schema) {
+            Ok((rows, remarks)) => self.add(rows, &remarks, &taken),
+            Err(error) => {
+                let detail = error.to_string();
+                taken.into_iter().for_each(|message| {
+                    self.refuse(message, Reason::Undecodable, detail.clone());
+                });
+            }
+        }
+    }
+
+    fn add(&mut self, rows: RecordBatch, remarks: &Remarks, messages: &[usize]) {
+        if messages.is_empty() {
+            return;
+        }
+        let before = self.messages.len();
+        self.remarks.take_over(remarks, "", |row| before + row);
+        self.batches.push(rows);
+        self.messages.extend_from_slice(messages);
     }
 
     /// Decodes `messages` with a fresh decoder; on a fault decodes what lies around it anew.
@@ -273,6 +324,7 @@ impl Assembly {
             rows,
             messages: self.messages,
             refused: self.refused,
+            remarks: self.remarks,
         })
     }
 }

@@ -1,14 +1,16 @@
 //! What can be seen of a running ingester: counts, Prometheus metrics and health on loopback.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use schemas::EventKind;
 
 use crate::error::IngestError;
 
@@ -29,9 +31,27 @@ pub struct Progress {
     pub joined: AtomicBool,
     /// Milliseconds since the epoch at the last turn of the loop.
     pub last_turn_ms: AtomicI64,
+    /// What is said of topics of which every message is refused.
+    refusing: Mutex<BTreeMap<EventKind, String>>,
 }
 
 impl Progress {
+    /// Says of a topic that all its messages are refused, or that they are no longer.
+    pub(crate) fn set_refusing(&self, kind: EventKind, said: Option<String>) {
+        let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        match said {
+            Some(said) => refusing.insert(kind, said),
+            None => refusing.remove(&kind),
+        };
+    }
+
+    /// Returns what is said of topics of which every message is refused.
+    pub fn refusing(&self) -> Option<String> {
+        let refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        let said: Vec<&str> = refusing.values().map(String::as_str).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
     /// Returns the messages whose fate is committed: rows, quarantine and tombstones.
     pub fn settled(&self) -> u64 {
         self.rows.load(Ordering::Acquire)
@@ -121,19 +141,29 @@ pub(crate) async fn serve(
 enum Needs {
     /// The loop turns.
     Turning,
-    /// It has its share of the partitions besides.
+    /// It has its share of the partitions besides, and can use what comes.
     Share,
 }
 
 /// Judges by progress: a process that runs and does nothing is not healthy.
-fn health(progress: &Progress, now_ms: i64, within: Duration, needs: Needs) -> StatusCode {
+fn health(
+    progress: &Progress,
+    now_ms: i64,
+    within: Duration,
+    needs: Needs,
+) -> (StatusCode, String) {
     let idle_ms = now_ms - progress.last_turn_ms.load(Ordering::Relaxed);
     let turns = u128::try_from(idle_ms).is_ok_and(|idle| idle < within.as_millis()) || idle_ms < 0;
     let has_share = needs == Needs::Turning || progress.joined.load(Ordering::Relaxed);
-    if turns && has_share {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+    let refusing = || progress.refusing().filter(|_| needs == Needs::Share);
+    let fault = match (turns, has_share) {
+        (false, _) => Some(format!("nothing was done for {} s", idle_ms / 1_000)),
+        (true, false) => Some("the group has given it no share yet".into()),
+        (true, true) => refusing(),
+    };
+    match fault {
+        None => (StatusCode::OK, String::new()),
+        Some(fault) => (StatusCode::SERVICE_UNAVAILABLE, fault + "\n"),
     }
 }
 
@@ -145,7 +175,7 @@ mod tests {
     fn health_is_progress() {
         let progress = Progress::default();
         progress.last_turn_ms.store(1_000, Ordering::Relaxed);
-        let judge = |now_ms, needs| health(&progress, now_ms, Duration::from_secs(10), needs);
+        let judge = |now_ms, needs| health(&progress, now_ms, Duration::from_secs(10), needs).0;
         assert_eq!(judge(10_999, Needs::Turning), StatusCode::OK);
         assert_eq!(
             judge(11_000, Needs::Turning),
@@ -153,6 +183,11 @@ mod tests {
         );
         assert_eq!(judge(1_000, Needs::Share), StatusCode::SERVICE_UNAVAILABLE);
         progress.joined.store(true, Ordering::Relaxed);
+        assert_eq!(judge(1_000, Needs::Share), StatusCode::OK);
+        progress.set_refusing(EventKind::Signal, Some("none can be read".into()));
+        assert_eq!(judge(1_000, Needs::Share), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(judge(1_000, Needs::Turning), StatusCode::OK);
+        progress.set_refusing(EventKind::Signal, None);
         assert_eq!(judge(1_000, Needs::Share), StatusCode::OK);
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
-use h3o::Resolution;
 use lake::LakeTable;
 use schemas::{EventKind, Table};
 
@@ -96,8 +95,7 @@ async fn consume(
     progress: Arc<Progress>,
     clock: Clock,
 ) -> Result<(), IngestError> {
-    let resolution =
-        Resolution::try_from(config.partition_resolution).expect("validated to be 0 to 4");
+    let resolution = config.partition_resolution();
     let mut facts = Vec::new();
     for name in config.topics.keys() {
         let kind = EventKind::from(*name);

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use h3o::Resolution;
 use lake::{LakeFile, LakeTable};
 use schemas::quarantine::Reason;
 use schemas::{EventKind, Table};
@@ -84,8 +83,6 @@ pub async fn resubmit(
     let Some(quarantine) = LakeTable::found(&config.lake, Table::Quarantine).await? else {
         return Ok(Vec::new());
     };
-    let resolution =
-        Resolution::try_from(config.partition_resolution).expect("validated to be 0 to 4");
     let mut run = Run {
         config,
         options,
@@ -107,7 +104,9 @@ pub async fn resubmit(
         .store(bytes * wanted.len() as u64, Ordering::Relaxed);
     let mut reports = Vec::new();
     for (kind, topic) in wanted {
-        let facts = LakeTable::open_or_create(&config.lake, kind.table(), resolution).await?;
+        let facts =
+            LakeTable::open_or_create(&config.lake, kind.table(), config.partition_resolution())
+                .await?;
         reports.push(run.topic(kind, topic, facts, progress).await?);
     }
     Ok(reports)

@@ -6,6 +6,7 @@ mod client;
 pub(crate) mod consumer;
 pub(crate) mod engine;
 mod flush_topic;
+mod heed;
 mod positions;
 mod quarantine;
 mod rebalance;

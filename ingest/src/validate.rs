@@ -1,12 +1,14 @@
 //! Wire rows to fact rows, in passes over arrays: what cannot be used is refused with a reason,
 //! what is merely wrong becomes null and is counted.
 
+mod lists;
 mod numbers;
 mod place;
 pub(crate) mod places;
 mod refusals;
+mod texts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,9 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::FixedState;
 use h3o::Resolution;
 use schemas::EventKind;
+use schemas::quarantine::Reason;
 
+use crate::config::UnknownFields;
 use crate::decode::{Decoded, Refused, take_rows};
 use places::{Found, Places};
 
@@ -34,6 +38,16 @@ pub struct Rules {
     pub retention: Duration,
     /// Resolution of `partition_cell`.
     pub partition_resolution: Resolution,
+    /// What becomes of an event with a field its contract does not know.
+    pub unknown_fields: UnknownFields,
+}
+
+impl Rules {
+    /// Returns the latest time that an event may name, ms.
+    fn latest_ms(&self, now: DateTime<Utc>) -> i64 {
+        let now = now.timestamp_millis();
+        now.saturating_add(millis(self.max_future))
+    }
 }
 
 /// Where a message came from.
@@ -62,6 +76,8 @@ pub struct Checked {
     pub rows: RecordBatch,
     /// Messages refused, by decoding or here.
     pub refused: Vec<Refused>,
+    /// Fields that the contract does not know, and how many messages had each.
+    pub unknown_fields: BTreeMap<String, u64>,
 }
 
 /// Checks decoded rows and brings them into their table's schema.
@@ -79,31 +95,76 @@ pub(crate) fn check(
     places: &mut Places,
     now: DateTime<Utc>,
 ) -> Result<Checked, ArrowError> {
-    let mut refused = decoded.refused;
-    let mut keep = Vec::with_capacity(decoded.rows.num_rows());
-    let reasons = refusals::find(kind, &decoded.rows, rules, now);
+    let Decoded {
+        rows,
+        messages,
+        mut refused,
+        remarks,
+    } = decoded;
+    let rows = texts::trim(rows)?;
+    let mut reasons = refusals::find(kind, &rows, rules, now);
+    let mut unknown_fields = BTreeMap::new();
+    for (row, name) in remarks.unknown_fields() {
+        *unknown_fields.entry(name.to_owned()).or_default() += 1;
+        if rules.unknown_fields == UnknownFields::Refuse && reasons[row].is_none() {
+            let detail = unknown_field(kind, name);
+            reasons[row] = Some((Reason::UnknownField, detail));
+        }
+    }
+    let mut keep = Vec::with_capacity(rows.num_rows());
     for (row, reason) in reasons.into_iter().enumerate() {
         match reason {
             None => keep.push(u32::try_from(row).expect("a flush has fewer than 2^32 rows")),
             Some((reason, detail)) => {
                 refused.push(Refused {
-                    message: decoded.messages[row],
+                    message: messages[row],
                     reason,
                     detail,
                 });
             }
         }
     }
-    let rows = match keep.len() == decoded.rows.num_rows() {
-        true => decoded.rows,
-        false => take_rows(&decoded.rows, &keep)?,
+    let rows = match keep.len() == rows.num_rows() {
+        true => rows,
+        false => take_rows(&rows, &keep)?,
     };
-    let of_row = |row: &u32| known[decoded.messages[*row as usize]];
+    let of_row = |row: &u32| known[messages[*row as usize]];
     let origins: Vec<Origin> = keep.iter().map(|row| of_row(row).origin).collect();
     let found = |row: usize| of_row(&keep[row]).found;
     let place = place::locate(&rows, found, rules.partition_resolution, places);
-    let rows = facts(kind, topic, &rows, &origins, &place, now)?;
-    Ok(Checked { rows, refused })
+    let (earlier, latest) = (millis(rules.max_future), rules.latest_ms(now));
+    let sent = |happened: i64| happened.saturating_sub(earlier)..=latest;
+    let mut numbers = numbers::clean(kind, &rows, sent)?;
+    for row in place.nowhere() {
+        numbers.sentinels[row] += 1;
+    }
+    for row in remarks.nulled_rows() {
+        if let Ok(at) = keep.binary_search_by(|kept| (*kept as usize).cmp(row)) {
+            numbers.out_of_range[at] += 1;
+        }
+    }
+    let rows = facts(kind, topic, &rows, &origins, (&place, &numbers), now)?;
+    Ok(Checked {
+        rows,
+        refused,
+        unknown_fields,
+    })
+}
+
+/// Says that a contract does not know a field, and which it may mean.
+pub(crate) fn unknown_field(kind: EventKind, name: &str) -> String {
+    let known = kind
+        .contract()
+        .fields
+        .iter()
+        .map(|field| field.name.as_str());
+    let meant = schemas::spelling::nearest(name, known);
+    let meant = meant.map_or_else(String::new, |meant| format!(" (did you mean {meant:?}?)"));
+    format!("{kind} has no field {name:?}{meant}")
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn facts(
@@ -111,11 +172,10 @@ fn facts(
     topic: &str,
     wire: &RecordBatch,
     origins: &[Origin],
-    place: &place::Place,
+    (place, numbers): (&place::Place, &numbers::Cleaned),
     now: DateTime<Utc>,
 ) -> Result<RecordBatch, ArrowError> {
     let schema = kind.table().schema();
-    let numbers = numbers::clean(kind, wire);
     let rows = wire.num_rows();
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some(schemas::UTC.into()));
     let columns = schema.fields().iter().map(|field| {
@@ -141,18 +201,17 @@ fn facts(
                     .with_timezone(schemas::UTC),
             ),
             "event_date" => event_dates(wire),
-            name => match place.column(name).or_else(|| numbers.column(name)) {
-                Some(column) => column,
-                None => {
-                    let column = wire.column_by_name(name).ok_or_else(|| {
-                        ArrowError::SchemaError(format!("no rule fills column {name}"))
-                    })?;
-                    match field.data_type() {
-                        DataType::Timestamp(..) => cast(column, &time)?,
-                        _ => column.clone(),
-                    }
+            name => {
+                let checked = place.column(name).or_else(|| numbers.column(name));
+                let column = checked.or_else(|| wire.column_by_name(name).cloned());
+                let column = column.ok_or_else(|| {
+                    ArrowError::SchemaError(format!("no rule fills column {name}"))
+                })?;
+                match field.data_type() {
+                    DataType::Timestamp(..) => cast(&column, &time)?,
+                    _ => column,
                 }
-            },
+            }
         };
         Ok(column)
     });

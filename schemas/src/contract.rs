@@ -7,6 +7,8 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::ids::{self, Plmn};
+
 /// One event's contract: its Avro text and the fields read from it.
 #[derive(Debug, Clone)]
 pub struct Contract {
@@ -37,9 +39,78 @@ pub struct ContractField {
     pub nullable: bool,
     /// The closed set of values of an enumeration; empty for other fields.
     pub symbols: Vec<String>,
-    /// Regular expression every value matches, where there is one.
-    pub pattern: Option<String>,
+    /// Form every value has, where there is one.
+    pub pattern: Option<Pattern>,
 }
+
+/// Most characters of a text that has no form of its own.
+pub const TEXT_CHARS_MAX: usize = 256;
+
+/// Form of a text, which its contract spells as a regular expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// An id: 1 to 64 characters, all of them visible.
+    Id,
+    /// A UUID in either case.
+    Uuid,
+    /// A network code, MCC-MNC.
+    Plmn,
+    /// A hash in lower-case hex.
+    Hash,
+}
+
+impl Pattern {
+    const ALL: [Self; 4] = [Self::Id, Self::Uuid, Self::Plmn, Self::Hash];
+
+    /// Returns the regular expression, as contracts spell it.
+    pub const fn regex(self) -> &'static str {
+        match self {
+            Self::Id => "^.{1,64}$",
+            Self::Uuid => {
+                "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+            }
+            Self::Plmn => "^[0-9]{3}-[0-9]{2,3}$",
+            Self::Hash => "^[0-9a-f]{16,64}$",
+        }
+    }
+
+    /// Tells whether a text is of the form. An id with a character nobody sees is none, for it looks
+    /// like another.
+    ///
+    /// ```
+    /// use schemas::contract::Pattern;
+    /// assert!(Pattern::Plmn.matches("460-00"));
+    /// assert!(!Pattern::Plmn.matches("460-0"));
+    /// ```
+    pub fn matches(self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        match self {
+            Self::Id => ids::check_id(text).is_ok(),
+            Self::Uuid => {
+                bytes.len() == UUID_CHARS
+                    && bytes.iter().enumerate().all(|(at, byte)| match at {
+                        8 | 13 | 18 | 23 => *byte == b'-',
+                        _ => byte.is_ascii_hexdigit(),
+                    })
+            }
+            Self::Plmn => Plmn::is_valid(text),
+            Self::Hash => {
+                (16..=64).contains(&bytes.len())
+                    && bytes
+                        .iter()
+                        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            }
+        }
+    }
+
+    fn of(regex: &str) -> Self {
+        let is_it = |pattern: &Self| pattern.regex() == regex;
+        let found = Self::ALL.into_iter().find(is_it);
+        found.unwrap_or_else(|| panic!("pattern {regex} is not used in contracts"))
+    }
+}
+
+const UUID_CHARS: usize = 36;
 
 /// Type of a field on the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,7 +249,7 @@ impl From<AvroField> for ContractField {
             kind,
             nullable,
             symbols: field.symbols,
-            pattern: field.pattern,
+            pattern: field.pattern.as_deref().map(Pattern::of),
         }
     }
 }

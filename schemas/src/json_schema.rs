@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::{Contract, ContractField, FieldKind};
+use crate::contract::{Contract, ContractField, FieldKind, TEXT_CHARS_MAX};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const ID_PREFIX: &str = "urn:notspot:contract:";
@@ -59,10 +59,13 @@ fn property(field: &ContractField) -> Value {
     insert_some(
         &mut schema,
         "pattern",
-        field.pattern.as_ref().map(|text| json!(text)),
+        field.pattern.map(|pattern| json!(pattern.regex())),
     );
     insert_some(&mut schema, "enum", symbols(field));
     match &field.kind {
+        FieldKind::Text if field.pattern.is_none() && field.symbols.is_empty() => {
+            schema.insert("maxLength".into(), json!(TEXT_CHARS_MAX));
+        }
         FieldKind::Records(fields) => {
             schema.insert("items".into(), Value::Object(record(fields)));
         }

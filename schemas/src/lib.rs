@@ -37,6 +37,7 @@ pub mod position;
 pub mod quarantine;
 pub mod radio;
 pub mod registry;
+pub mod spelling;
 
 pub use contract::{Contract, ContractField, FieldKind};
 pub use events::EventKind;

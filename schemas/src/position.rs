@@ -63,6 +63,13 @@ impl LatLon {
         self.lon
     }
 
+    /// Tells whether this is latitude and longitude 0, which receivers write that have no fix: open sea,
+    /// 600 km from any terminal.
+    pub fn is_null_island(self) -> bool {
+        const NEAR_DEGREES: f64 = 0.001;
+        self.lat.abs() < NEAR_DEGREES && self.lon.abs() < NEAR_DEGREES
+    }
+
     /// Returns the stored cell, at resolution 9.
     pub fn cell_r9(self) -> CellIndex {
         LatLng::new(self.lat, self.lon)

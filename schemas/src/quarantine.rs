@@ -15,6 +15,8 @@ pub enum Reason {
     WrongFraming,
     /// A field without which the event cannot be used is missing, null or empty.
     MissingField,
+    /// An id without which the event is none is not of the form of its contract.
+    MalformedId,
     /// The event happened further in the future than a drifting clock explains.
     TimeInFuture,
     /// The event is older than the lake keeps.
@@ -25,6 +27,8 @@ pub enum Reason {
     MissingDatum,
     /// A value outside a closed set changes what the event means.
     UnknownEnum,
+    /// It has a field its contract does not know, and the settings refuse those.
+    UnknownField,
     /// A text field passes the test for card numbers.
     CardData,
     /// The message is larger than the limit.
@@ -33,16 +37,18 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the checks.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Undecodable,
         Self::UnknownSchemaId,
         Self::WrongFraming,
         Self::MissingField,
+        Self::MalformedId,
         Self::TimeInFuture,
         Self::TimeBeyondRetention,
         Self::ImpossiblePosition,
         Self::MissingDatum,
         Self::UnknownEnum,
+        Self::UnknownField,
         Self::CardData,
         Self::Oversize,
     ];
@@ -54,11 +60,13 @@ impl Reason {
             Self::UnknownSchemaId => "unknown_schema_id",
             Self::WrongFraming => "wrong_framing",
             Self::MissingField => "missing_field",
+            Self::MalformedId => "malformed_id",
             Self::TimeInFuture => "time_in_future",
             Self::TimeBeyondRetention => "time_beyond_retention",
             Self::ImpossiblePosition => "impossible_position",
             Self::MissingDatum => "missing_datum",
             Self::UnknownEnum => "unknown_enum",
+            Self::UnknownField => "unknown_field",
             Self::CardData => "card_data",
             Self::Oversize => "oversize",
         }

@@ -15,6 +15,8 @@
 
 use std::sync::LazyLock;
 
+use schemas::spelling::nearest;
+
 use super::ReportError;
 use super::params::{ParamKind, ParamSpec};
 
@@ -103,36 +105,9 @@ pub fn find(name: &str) -> Result<&'static Report, ReportError> {
         .find(|report| report.name == name)
         .ok_or_else(|| ReportError::UnknownReport {
             name: name.to_owned(),
-            nearest: nearest(name, known()),
+            nearest: nearest(name, known()).map(str::to_owned),
             known: known().collect::<Vec<_>>().join(", "),
         })
-}
-
-/// Returns the name that differs from `name` by least, when that is a typing error's worth.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    // A name begun and not finished is nearer than any misspelt one.
-    let distance = |known: &str| match known.starts_with(name) && !name.is_empty() {
-        true => 0,
-        false => edit_distance(name, known),
-    };
-    let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
-    let bearable = nearest.len().max(name.len()).div_ceil(3);
-    (distance <= bearable).then(|| nearest.to_owned())
-}
-
-/// Levenshtein's distance, by bytes: our names are ASCII.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.bytes().enumerate() {
-            let substituted = diagonal + usize::from(l != r);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 fn parse(name: &str, sql: &'static str) -> Result<Report, String> {
@@ -263,10 +238,6 @@ mod tests {
         assert!(
             error.starts_with("no report \"covrage\" (did you mean \"coverage\"?)"),
             "{error}"
-        );
-        assert_eq!(
-            nearest("silent", ["carriers", "silent-terminals"].into_iter()).as_deref(),
-            Some("silent-terminals")
         );
         let error = find("weather-forecast").expect_err("unknown").to_string();
         assert!(

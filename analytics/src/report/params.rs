@@ -9,8 +9,8 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate};
 use datafusion::common::ScalarValue;
 use schemas::lake::{STORED_RESOLUTION, cell_to_i64};
+use schemas::spelling::nearest;
 
-use super::catalog::nearest;
 use super::{Report, ReportError};
 use h3o::CellIndex;
 
@@ -200,7 +200,7 @@ pub(super) fn bind(
         return Err(ReportError::UnknownParam {
             report: report.name.clone(),
             name: name.clone(),
-            nearest: nearest(name, known()),
+            nearest: nearest(name, known()).map(str::to_owned),
             known: known().collect::<Vec<_>>().join(", "),
         });
     }

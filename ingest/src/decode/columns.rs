@@ -14,6 +14,8 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use schemas::contract::{ContractField, FieldKind};
 
+use super::remarks::Remarks;
+
 /// Room for a text, bytes: an event's id takes 36. What is reserved and not used costs nothing.
 const TEXT_BYTES: usize = 40;
 
@@ -23,6 +25,7 @@ pub(super) struct Columns {
     pub(super) columns: Vec<Column>,
     /// How each is named in JSON.
     pub(super) keys: Vec<Key>,
+    pub(super) remarks: Remarks,
     rows: usize,
 }
 
@@ -191,8 +194,19 @@ impl Columns {
             fields,
             columns: columns.collect(),
             keys: fields.iter().map(|field| Key::new(&field.name)).collect(),
+            remarks: Remarks::default(),
             rows: 0,
         }
+    }
+
+    /// Returns how many rows are ended, which is the index of the one being read.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Notes a field of the row being read that the contract does not have.
+    pub(super) fn unknown(&mut self, name: &str) {
+        self.remarks.unknown(self.rows, name);
     }
 
     /// Ends a row of which every column has its value.
@@ -207,6 +221,7 @@ impl Columns {
 
     fn truncate(&mut self, rows: usize) {
         self.rows = rows;
+        self.remarks.truncate(rows);
         for column in &mut self.columns {
             column.truncate(rows);
         }
@@ -216,10 +231,32 @@ impl Columns {
     ///
     /// # Errors
     /// When a text is not UTF-8, or a value is missing that the schema wants.
-    pub(super) fn finish(self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn finish(
+        mut self,
+        schema: &SchemaRef,
+    ) -> Result<(RecordBatch, Remarks), ArrowError> {
+        let remarks = self.all_remarks();
         let columns = self.columns.into_iter().zip(schema.fields());
         let arrays = columns.map(|(column, field)| column.finish(field));
-        RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_, _>>()?)
+        let rows = RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_, _>>()?)?;
+        Ok((rows, remarks))
+    }
+
+    /// Takes the remarks on every row, those on the records of its lists too.
+    fn all_remarks(&mut self) -> Remarks {
+        let mut remarks = std::mem::take(&mut self.remarks);
+        for (field, column) in self.fields.iter().zip(&mut self.columns) {
+            if let Column::Records(records) = column {
+                let of_items = records.items.all_remarks();
+                let row_of = |item: usize| {
+                    let ends_before =
+                        |end: &i32| usize::try_from(*end).is_ok_and(|end| end <= item);
+                    records.ends.partition_point(ends_before) - 1
+                };
+                remarks.take_over(&of_items, &format!("{}.", field.name), row_of);
+            }
+        }
+        remarks
     }
 }
 

@@ -43,7 +43,7 @@ impl<'a> Text<'a> {
                         self.value(&mut columns.columns[at], may_be_null)?;
                     }
                     Err(key) => {
-                        std::str::from_utf8(key).ok()?;
+                        columns.unknown(std::str::from_utf8(key).ok()?);
                         std::str::from_utf8(self.skip_scalar()?).ok()?;
                     }
                 }

@@ -92,9 +92,10 @@ fn in_general(kind: EventKind, payloads: &[&[u8]], id: Option<u32>) -> Decoded {
     let all: Vec<usize> = (0..payloads.len()).collect();
     let mut state = Assembly::new(kind);
     match id {
-        None => state.decode(&all, &|messages| json::decode(kind, payloads, messages)),
+        None => state.judge(payloads, all, json::read),
         Some(id) => state.decode(&all, &|messages| {
-            avro::decode(kind, id, kind.contract().avro, payloads, messages)
+            let contract = (kind.contract().avro, &Writer::default());
+            avro::decode(kind, id, contract, payloads, messages)
         }),
     }
     state.finish().expect("columns fit together")

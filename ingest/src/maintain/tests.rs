@@ -31,7 +31,7 @@ fn after() -> DateTime<Utc> {
 
 async fn open(folder: &tempfile::TempDir) -> LakeTable {
     let lake = folder.path().to_string_lossy();
-    LakeTable::open_or_create(&lake, Table::Heartbeats, Resolution::Two)
+    LakeTable::open_or_create(&lake, Table::Heartbeats, None)
         .await
         .expect("a lake")
 }

@@ -6,7 +6,6 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use lake::{Commit, CommitKind, LakeTable, TableError};
 use schemas::Table;
-use schemas::lake::DEFAULT_PARTITION_RESOLUTION;
 
 use super::{Ids, LoadMode, RegistryTable};
 
@@ -44,7 +43,7 @@ pub(crate) struct Existing {
 
 impl Existing {
     pub(crate) async fn open(lake: &str, table: Table) -> Result<Self, TableError> {
-        let table = LakeTable::open_or_create(lake, table, DEFAULT_PARTITION_RESOLUTION).await?;
+        let table = LakeTable::open_or_create(lake, table, None).await?;
         let mut rows = Vec::new();
         for file in table.files().await? {
             rows.extend(table.read(&file.path).await?);

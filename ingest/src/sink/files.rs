@@ -264,7 +264,7 @@ mod tests {
             let ids = SchemaIds::of(&RegistryConfig::default());
             let files = runtime.block_on(async {
                 let resolution = h3o::Resolution::Two;
-                let table = LakeTable::open_or_create(&lake, Table::Heartbeats, resolution).await;
+                let table = LakeTable::open_or_create(&lake, Table::Heartbeats, Some(resolution)).await;
                 let mut table = table.expect("a table");
                 let acceptance = Acceptance {
                     kind: EventKind::Heartbeat,

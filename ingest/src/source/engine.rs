@@ -13,6 +13,7 @@ use schemas::{EventKind, Table};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::heed::Heeded;
 use super::window::{Arrived, Window};
 use crate::config::{EventName, IngestConfig, TopicConfig};
 use crate::decode::schema_ids::SchemaIds;
@@ -45,6 +46,7 @@ pub(crate) struct Engine {
     limits: Limits,
     buffered: Buffered,
     consumed: BTreeMap<EventKind, Consumed>,
+    pub(crate) heeded: BTreeMap<EventKind, Heeded>,
     last_news: Instant,
 }
 
@@ -79,6 +81,7 @@ impl Engine {
             fatal: None,
             buffered: Buffered::default(),
             consumed,
+            heeded: BTreeMap::new(),
             last_news: Instant::now(),
         }
     }

@@ -6,10 +6,12 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use schemas::lake::WithoutEvent;
+use schemas::quarantine::Reason;
 use schemas::{EventKind, Table};
 
 use super::aside::{Cover, in_table};
 use super::engine::{Engine, Partition};
+use super::heed::Fate;
 use super::quarantine::{behind, quarantine_rows};
 use super::window::Window;
 use crate::accept::{Acceptance, Taken};
@@ -99,6 +101,15 @@ impl Engine {
             .await;
         if outcome == Outcome::Committed {
             freshness(accepted.newest_us, now);
+            let reasons: Vec<Reason> = accepted.refused.iter().map(|one| one.reason).collect();
+            let fate = Fate {
+                rows: accepted.rows,
+                refused: &reasons,
+                unknown_fields: &accepted.unknown_fields,
+            };
+            let topic = self.topic(kind).clone();
+            let heeded = self.heeded.entry(kind).or_default();
+            heeded.heed(kind, &topic, &fate, &self.progress);
         }
         metrics::counter!("notspot_ingest_flush_total", "trigger" => trigger.as_str()).increment(1);
         tracing::info!(

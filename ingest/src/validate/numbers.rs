@@ -1,19 +1,23 @@
-//! Numbers outside what their RAT or contract allows become null and are counted; indices of
-//! modems become values; unknown words of open enumerations become null.
+//! Numbers outside what their RAT or contract allows become null and are counted, so do texts of another
+//! form than their contract's and times of sending that cannot be; indices of modems become values.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, Float32Array,
-    PrimitiveArray, RecordBatch, StringArray,
+    PrimitiveArray, RecordBatch, StringArray, TimestampMillisecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Float32Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Float32Type, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::error::ArrowError;
 use schemas::EventKind;
-use schemas::contract::ContractField;
+use schemas::contract::{ContractField, FieldKind, TEXT_CHARS_MAX};
 use schemas::radio::{self, CellNumber, IndexKind, IndexReading, Quantity, Rat, ReadingCheck};
+
+use super::lists;
 
 /// The columns that changed, and how many values of each row became null.
 pub(super) struct Cleaned {
@@ -43,13 +47,19 @@ impl Cleaned {
     }
 }
 
-pub(super) fn clean(kind: EventKind, wire: &RecordBatch) -> Cleaned {
+/// Cleans rows; `sent` says when a row may have been sent, by its `event_time`, ms.
+pub(super) fn clean(
+    kind: EventKind,
+    wire: &RecordBatch,
+    sent: impl Fn(i64) -> RangeInclusive<i64>,
+) -> Result<Cleaned, ArrowError> {
     let rows = wire.num_rows();
     let mut cleaned = Cleaned {
         columns: HashMap::new(),
         sentinels: vec![0; rows],
         out_of_range: vec![0; rows],
     };
+    clean_sent_time(wire, sent, &mut cleaned);
     let by_rat = |name: &str| {
         kind == EventKind::Signal
             && (QUANTITIES.iter().any(|quantity| quantity.column() == name)
@@ -77,23 +87,66 @@ pub(super) fn clean(kind: EventKind, wire: &RecordBatch) -> Cleaned {
             DataType::Float32 if bounded => {
                 clean_numbers::<Float32Type>(field, column, &mut cleaned, f64::from);
             }
-            DataType::Utf8 if !field.symbols.is_empty() => clean_words(field, column, &mut cleaned),
+            DataType::Utf8 => clean_texts(field, column, &mut cleaned),
+            DataType::List(_) => {
+                let FieldKind::Records(fields) = &field.kind else {
+                    continue;
+                };
+                let kept = lists::clean(fields, column.as_list(), |row, check| {
+                    cleaned.count(row, check);
+                })?;
+                cleaned.put(&field.name, kept);
+            }
             _ => {}
         }
     }
-    cleaned
+    Ok(cleaned)
 }
 
-fn within(field: &ContractField, value: f64) -> ReadingCheck {
+/// An event is sent after it happened, and not in the future; else the clock, or its unit, is wrong.
+fn clean_sent_time(
+    wire: &RecordBatch,
+    sent: impl Fn(i64) -> RangeInclusive<i64>,
+    cleaned: &mut Cleaned,
+) {
+    let times = |name: &str| {
+        let column = wire.column_by_name(name);
+        column
+            .expect("every contract has event_time and sent_time")
+            .as_primitive::<TimestampMillisecondType>()
+    };
+    let (happened, column) = (times("event_time"), times("sent_time"));
+    let kept = without_wrong(column, |row, time| {
+        let check = match sent(happened.value(row)).contains(&time) {
+            true => ReadingCheck::Valid,
+            false => ReadingCheck::OutOfRange,
+        };
+        cleaned.count(row, check)
+    });
+    let utc = |times: TimestampMillisecondArray| times.with_timezone(schemas::UTC);
+    cleaned.put("sent_time", kept.map(utc));
+}
+
+pub(super) fn within(field: &ContractField, value: f64) -> ReadingCheck {
     let low = field.range.0.unwrap_or(f64::NEG_INFINITY);
     let high = field.range.1.unwrap_or(f64::INFINITY);
     // All-ones and Android's UNAVAILABLE stand for "not known" in any field that cannot hold them.
     match value {
         value if (low..=high).contains(&value) => ReadingCheck::Valid,
-        value if value == f64::from(i32::MAX) || value == -1.0 => ReadingCheck::Sentinel,
+        value if SENTINELS.contains(&value) => ReadingCheck::Sentinel,
         _ => ReadingCheck::OutOfRange,
     }
 }
+
+/// Numbers of which every bit is set, or all but the sign.
+#[expect(clippy::cast_precision_loss, reason = "compared as the value is")]
+const SENTINELS: [f64; 5] = [
+    -1.0,
+    u16::MAX as f64,
+    i32::MAX as f64,
+    u32::MAX as f64,
+    i64::MAX as f64,
+];
 
 fn clean_numbers<T: ArrowPrimitiveType>(
     field: &ContractField,
@@ -108,7 +161,24 @@ fn clean_numbers<T: ArrowPrimitiveType>(
     cleaned.put(&field.name, kept);
 }
 
-fn clean_words(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
+/// Tells whether a text is of its field's form: one of its words, its pattern, or of bounded length on one
+/// line.
+pub(super) fn is_text_right(field: &ContractField, text: &str) -> bool {
+    match field.pattern {
+        Some(pattern) => pattern.matches(text),
+        None if !field.symbols.is_empty() => field.symbols.iter().any(|symbol| symbol == text),
+        None => {
+            (text.len() <= TEXT_CHARS_MAX || text.chars().count() <= TEXT_CHARS_MAX)
+                && !text.chars().any(char::is_control)
+        }
+    }
+}
+
+fn clean_texts(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
+    // What an event cannot be without was checked before it came here.
+    if !field.nullable {
+        return;
+    }
     let column = column.as_string::<i32>();
     let mut wrong = Vec::new();
     // Rows of one terminal stand together, and mostly say the same.
@@ -118,7 +188,7 @@ fn clean_words(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) 
         if before == Some(word) {
             return;
         }
-        let check = match field.symbols.iter().any(|symbol| symbol == word) {
+        let check = match is_text_right(field, word) {
             true => ReadingCheck::Valid,
             false => ReadingCheck::OutOfRange,
         };
@@ -162,7 +232,7 @@ fn without_wrong<T: ArrowPrimitiveType>(
 }
 
 /// Returns what is null when these rows are too; `None` when there are none.
-fn nulls_and(column: &dyn Array, rows: &[usize]) -> Option<NullBuffer> {
+pub(super) fn nulls_and(column: &dyn Array, rows: &[usize]) -> Option<NullBuffer> {
     if rows.is_empty() {
         return None;
     }

@@ -19,9 +19,15 @@ pub(super) struct Place {
     lon_declared: ArrayRef,
     cell_r9: ArrayRef,
     partition_cell: ArrayRef,
+    nowhere: Vec<usize>,
 }
 
 impl Place {
+    /// Returns the rows whose position is none: what receivers write that have no fix.
+    pub(super) fn nowhere(&self) -> impl Iterator<Item = usize> {
+        self.nowhere.iter().copied()
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<ArrayRef> {
         Some(match name {
             "lat" => self.lat.clone(),
@@ -67,6 +73,7 @@ pub(super) fn locate(
         }
     };
     let found: Vec<Option<Found>> = (0..wire.num_rows()).map(find).collect();
+    let is_nowhere = |row: &usize| lats.is_valid(*row) && found[*row].is_none();
     let degrees = |of: fn(LatLon) -> f64| -> ArrayRef {
         let values = found.iter().map(|found| found.map(|found| of(found.wgs84)));
         Arc::new(values.collect::<Float64Array>())
@@ -83,6 +90,7 @@ pub(super) fn locate(
                 .collect::<Int64Array>(),
         ),
         partition_cell: Arc::new(partitions(cells(), partition_resolution)),
+        nowhere: (0..wire.num_rows()).filter(is_nowhere).collect(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Finds a position; `None` when there is no such place.
+    /// Finds a position; `None` when there is no such place, or it stands for none.
     pub(crate) fn find(&mut self, declared: Declared) -> Option<Found> {
         // The cell alone is found about as fast as a table looked up.
         if declared.datum == Datum::Wgs84 {
@@ -66,6 +66,9 @@ impl Places {
 
 fn found(declared: Declared) -> Option<Found> {
     let position = LatLon::new(declared.lat, declared.lon).ok()?;
+    if position.is_null_island() {
+        return None;
+    }
     let wgs84 = schemas::position::to_wgs84(declared.datum, position);
     Some(Found {
         declared,

@@ -1,5 +1,7 @@
 //! Which rows cannot be used, and why.
 
+use std::ops::RangeInclusive;
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, TimestampMillisecondType};
 use chrono::{DateTime, Utc};
@@ -7,7 +9,7 @@ use schemas::EventKind;
 use schemas::card_data::looks_like_pan;
 use schemas::quarantine::Reason;
 
-use super::Rules;
+use super::{Rules, millis};
 
 type Found = Option<(Reason, String)>;
 
@@ -26,6 +28,7 @@ pub(super) fn find(
 ) -> Vec<Found> {
     let mut found: Vec<Found> = vec![None; rows.num_rows()];
     missing(kind, rows, &mut found);
+    malformed(kind, rows, &mut found);
     times(rows, rules, now, &mut found);
     positions(rows, &mut found);
     enumerations(kind, rows, &mut found);
@@ -39,7 +42,7 @@ pub(super) fn find(
             && terminals.is_valid(row)
             && !looks_like_pan(terminals.value(row))
         {
-            detail.push_str(&format!(", terminal {:?}", terminals.value(row)));
+            detail.push_str(&format!(", terminal {}", shown(terminals.value(row))));
         }
     }
     found
@@ -55,19 +58,54 @@ fn missing(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
         let column = rows
             .column_by_name(&field.name)
             .expect("decoded rows have every column");
-        // Of a number, all that can be missing is the value.
-        let texts = column.as_string_opt::<i32>();
-        if texts.is_none() && column.null_count() == 0 {
-            continue;
-        }
-        let is_blank =
-            |row| texts.is_some_and(|texts| texts.value(row).chars().all(char::is_whitespace));
-        for (row, reason) in found.iter_mut().enumerate() {
-            if (column.is_null(row) || is_blank(row)) && reason.is_none() {
+        let missing = (0..column.len()).filter(|row| column.is_null(*row));
+        // What holds nothing that can be seen is null by now.
+        for row in missing.take(column.null_count()) {
+            found[row].get_or_insert_with(|| {
                 let detail = format!("{} is missing", field.name);
-                *reason = Some((Reason::MissingField, detail));
+                (Reason::MissingField, detail)
+            });
+        }
+    }
+}
+
+/// Ids without which an event is none, and that are not of the form of their contract.
+fn malformed(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
+    let fields = kind.contract().fields.iter();
+    let asked = fields.filter(|field| !field.nullable);
+    for (field, pattern) in asked.filter_map(|field| Some((field, field.pattern?))) {
+        let column = rows
+            .column_by_name(&field.name)
+            .expect("decoded rows have every column");
+        let column = column.as_string::<i32>();
+        let mut known = None;
+        for (row, reason) in found.iter_mut().enumerate() {
+            let value = column.value(row);
+            if column.is_null(row) || known == Some(value) || reason.is_some() {
+                continue;
+            }
+            match pattern.matches(value) {
+                true => known = Some(value),
+                false => {
+                    let detail = format!(
+                        "{} {} is not of the form {}",
+                        field.name,
+                        shown(value),
+                        pattern.regex()
+                    );
+                    *reason = Some((Reason::MalformedId, detail));
+                }
             }
         }
+    }
+}
+
+/// A value as the detail of a refusal may repeat it.
+fn shown(value: &str) -> String {
+    const CHARS_MAX: usize = 80;
+    match looks_like_pan(value) {
+        true => "<masked>".into(),
+        false => format!("{:?}", value.chars().take(CHARS_MAX).collect::<String>()),
     }
 }
 
@@ -76,11 +114,7 @@ fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Fou
         .column_by_name("event_time")
         .expect("every contract has event_time");
     let column = column.as_primitive::<TimestampMillisecondType>();
-    let millis =
-        |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4);
-    let latest = now
-        .timestamp_millis()
-        .saturating_add(millis(rules.max_future));
+    let latest = rules.latest_ms(now);
     let earliest = now
         .timestamp_millis()
         .saturating_sub(millis(rules.retention));
@@ -94,8 +128,23 @@ fn times(rows: &RecordBatch, rules: &Rules, now: DateTime<Utc>, found: &mut [Fou
         };
         let shown = DateTime::from_timestamp_millis(time)
             .map_or_else(|| format!("{time} ms"), |time| time.to_rfc3339());
-        *reason = Some((refusal, format!("event_time {shown}")));
+        let unit = other_unit(time, earliest..=latest).map_or_else(String::new, |unit| {
+            format!(", which would be right as {unit}: milliseconds are asked for")
+        });
+        *reason = Some((refusal, format!("event_time {shown}{unit}")));
     }
+}
+
+/// Names the unit in which a time that cannot be right would be.
+fn other_unit(time: i64, possible: RangeInclusive<i64>) -> Option<&'static str> {
+    let units = [
+        (time.checked_mul(1_000), "seconds"),
+        (Some(time.div_euclid(1_000)), "microseconds"),
+        (Some(time.div_euclid(1_000_000)), "nanoseconds"),
+    ];
+    let fits = |time: Option<i64>| time.is_some_and(|time| possible.contains(&time));
+    let unit = units.into_iter().find(|(time, _)| fits(*time));
+    unit.map(|(_, unit)| unit)
 }
 
 fn positions(rows: &RecordBatch, found: &mut [Found]) {
@@ -142,12 +191,7 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
                 .map(String::as_str)
                 .find(|symbol| *symbol == value);
             if known.is_none() {
-                let shown = if looks_like_pan(value) {
-                    "<masked>"
-                } else {
-                    value
-                };
-                let detail = format!("{} is {shown:?}", field.name);
+                let detail = format!("{} is {}", field.name, shown(value));
                 *reason = Some((Reason::UnknownEnum, detail));
             }
         }

@@ -9,7 +9,7 @@ const NOW_MS: i64 = 1_795_500_000_000;
 
 async fn open(lake: &tempfile::TempDir) -> LakeTable {
     let lake = lake.path().to_string_lossy();
-    LakeTable::open_or_create(&lake, Table::Heartbeats, Resolution::Two)
+    LakeTable::open_or_create(&lake, Table::Heartbeats, None)
         .await
         .expect("a lake")
 }

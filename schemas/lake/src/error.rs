@@ -2,6 +2,7 @@
 
 use arrow::error::ArrowError;
 use deltalake_core::DeltaTableError;
+use h3o::Resolution;
 use parquet::errors::ParquetError;
 use schemas::Table;
 use schemas::lake::LAYOUT_VERSION;
@@ -29,6 +30,21 @@ pub enum TableError {
         location: Url,
         /// What its property says.
         found: String,
+    },
+    /// The settings ask for another resolution of `partition_cell` than the table has.
+    #[error(
+        "table {table} in {location} has partition_resolution {found}, which stays as it is: the settings \
+         ask for {asked}"
+    )]
+    PartitionResolution {
+        /// The table.
+        table: Table,
+        /// Where it lies.
+        location: Url,
+        /// What it was made with.
+        found: Resolution,
+        /// What the settings say.
+        asked: Resolution,
     },
     /// The table's columns are not those of this build.
     #[error("table {table} in {location} has other columns than this build: {difference}")]

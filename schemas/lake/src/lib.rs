@@ -20,7 +20,7 @@ mod write;
 pub use error::TableError;
 pub use file_writer::FileWriter;
 pub use files::{LakeFile, file_schema};
-pub use location::{lake_url, table_url};
+pub use location::{lake_url, looks_like_address, table_url};
 pub use statistics::FileStatistics;
 pub use table::{Commit, CommitKind, LakeTable};
 pub use write::{begin, sort, without_partitions, write};

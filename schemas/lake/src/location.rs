@@ -34,6 +34,10 @@ pub fn lake_url(lake: &str) -> Result<Url, TableError> {
         reason,
     };
     if !lake.contains("://") {
+        if looks_like_address(lake) {
+            let reason = "it is no folder, and no address either: expected a path, file:// or s3://BUCKET/FOLDER";
+            return Err(unusable(reason.into()));
+        }
         let path = std::path::absolute(lake).map_err(|error| unusable(error.to_string()))?;
         return Url::from_directory_path(&path).map_err(|()| unusable("not a path".into()));
     }
@@ -50,6 +54,25 @@ pub fn lake_url(lake: &str) -> Result<Url, TableError> {
         }
     }
     Ok(url)
+}
+
+/// Tells whether a text begins like an address, with a scheme of two letters or more and a colon, so that
+/// whoever wrote it did not mean a folder.
+///
+/// ```
+/// assert!(lake::looks_like_address("s3:/bucket/lake"));
+/// assert!(lake::looks_like_address("gs://bucket"));
+/// assert!(!lake::looks_like_address("./s3:/bucket"));
+/// assert!(!lake::looks_like_address("C:/lake"));
+/// ```
+pub fn looks_like_address(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(is_part)
 }
 
 /// Turns a lake's path or URL into the address of one of its tables.

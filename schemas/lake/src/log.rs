@@ -282,7 +282,7 @@ mod tests {
         async fn open(&self) -> LakeTable {
             let lake = self.0.path().to_string_lossy();
             let table = Table::Heartbeats;
-            let opened = LakeTable::open_or_create(&lake, table, Resolution::Two).await;
+            let opened = LakeTable::open_or_create(&lake, table, None).await;
             opened.expect("a table")
         }
 

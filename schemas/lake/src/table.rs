@@ -62,20 +62,32 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// Opens a table, or creates it empty where there is none.
+    /// Opens a table, or creates it empty where there is none, with the default resolution of
+    /// `partition_cell` when none is asked for.
     ///
     /// # Errors
-    /// When the lake is not writable, or holds this table in another layout.
+    /// When the lake is not writable, or holds this table in another layout or resolution.
     pub async fn open_or_create(
         lake: &str,
         table: Table,
-        partition_resolution: Resolution,
+        partition_resolution: Option<Resolution>,
     ) -> Result<Self, TableError> {
-        match Self::found(lake, table).await? {
-            Some(found) => found.checked(),
-            None => Self::created(lake, table, partition_resolution, SaveMode::Ignore)
-                .await?
-                .checked(),
+        let opened = match Self::found(lake, table).await? {
+            Some(found) => found,
+            None => {
+                let resolution = partition_resolution.unwrap_or(DEFAULT_PARTITION_RESOLUTION);
+                Self::created(lake, table, resolution, SaveMode::Ignore).await?
+            }
+        };
+        let found = opened.partition_resolution;
+        match partition_resolution.filter(|asked| *asked != found) {
+            None => opened.checked(),
+            Some(asked) => Err(TableError::PartitionResolution {
+                table,
+                location: opened.location().clone(),
+                found,
+                asked,
+            }),
         }
     }
 

@@ -408,7 +408,7 @@ impl Fold {
             .reported
             .update(Latest::new(at_ms, said), |said| said.texts(names));
         let sent_us = events.sent_us.at(row);
-        let is_late = sent_us.is_some_and(|sent_us| sent_us - time_us > LATE_US);
+        let is_late = sent_us.is_some_and(|sent_us| sent_us.saturating_sub(time_us) > LATE_US);
         counts.add(Count::LateEvents, is_late.into());
         (at, stand, at_s)
     }
