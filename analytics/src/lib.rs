@@ -23,6 +23,7 @@
 
 pub mod analyze;
 pub mod causes;
+mod dialect;
 pub mod functions;
 pub mod map;
 pub mod map_page;

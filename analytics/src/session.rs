@@ -16,6 +16,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -23,7 +24,7 @@ use schemas::Table;
 use url::Url;
 
 use crate::tables::{Copies, DataFile, LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
-use crate::{functions, views};
+use crate::{dialect, functions, views};
 
 /// SQL schema of the tables as they lie in the lake, duplicates included.
 pub const RAW_SCHEMA: &str = "lake";
@@ -47,9 +48,27 @@ pub enum SessionError {
     /// A table cannot be read.
     #[error(transparent)]
     Table(#[from] SnapshotError),
+    /// The statement is not run as it is typed; the text says what to type instead.
+    #[error("{0}")]
+    Refused(String),
     /// The engine refused or failed.
     #[error(transparent)]
-    Query(#[from] DataFusionError),
+    Query(DataFusionError),
+}
+
+impl From<DataFusionError> for SessionError {
+    fn from(error: DataFusionError) -> Self {
+        match dialect::cause(error) {
+            DataFusionError::External(cause) => match cause.downcast::<dialect::Refusal>() {
+                Ok(refusal) => Self::Refused(refusal.to_string()),
+                Err(cause) => match cause.downcast::<SnapshotError>() {
+                    Ok(error) => Self::Table(*error),
+                    Err(cause) => Self::Query(DataFusionError::External(cause)),
+                },
+            },
+            cause => Self::Query(cause),
+        }
+    }
 }
 
 /// The moment a session looks at.
@@ -151,8 +170,14 @@ impl LakeSession {
     pub async fn open(lake: &str, options: SessionOptions) -> Result<Self, SessionError> {
         let location = lake::lake_url(lake)?;
         let config = session_config(&options);
-        let context = SessionContext::new_with_config_rt(config, runtime(&options)?);
-        functions::register(&context);
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime(&options)?)
+            .with_default_features()
+            .with_analyzer_rules(dialect::analyzer_rules())
+            .build();
+        let context = SessionContext::new_with_state(state);
+        functions::register(&context)?;
         let mut session = Self {
             context,
             location,
@@ -305,7 +330,9 @@ impl LakeSession {
     /// When the statement is not SQL, names what does not exist, or writes.
     pub async fn sql(&self, sql: &str) -> Result<DataFrame, SessionError> {
         let read_only = SQLOptions::new().with_allow_dml(false);
-        Ok(self.context.sql_with_options(sql, read_only).await?)
+        let plan = dialect::plan(&self.context.state(), sql).await?;
+        read_only.verify_plan(&plan)?;
+        Ok(self.context.execute_logical_plan(plan).await?)
     }
 
     /// Runs a statement and gathers its rows.

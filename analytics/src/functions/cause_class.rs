@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use schemas::causes::{CauseClass, classify};
 
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +15,12 @@ pub(super) fn function() -> SqlFunction {
         usage: "cause_class(code_profile, response_code)",
         doc: "cause class of a code alone, before its context; 'unknown' for a code no profile lists, null for an approval",
     };
-    SqlFunction::new(doc, [vec![DataType::Utf8; 2]], DataType::Utf8, kernel)
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Text; 2]],
+        Returns::Is(DataType::Utf8),
+        kernel,
+    )
 }
 
 fn cause_class(code_profile: &str, response_code: &str) -> Option<CauseClass> {

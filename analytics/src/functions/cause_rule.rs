@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::datatypes::DataType;
+use datafusion::common::Result;
 use schemas::causes::CauseClass;
 use schemas::causes::rules::CauseRule;
 
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn class() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +16,7 @@ pub(super) fn class() -> SqlFunction {
         usage: "rule_class(cause_rule)",
         doc: "cause class that a rule gives; null where the response code says it",
     };
-    SqlFunction::new(doc, [vec![DataType::Utf8]], DataType::Utf8, |args| {
+    function(doc, |args| {
         Ok(texts(args, |rule| rule.class().map(CauseClass::as_str)))
     })
 }
@@ -26,9 +27,11 @@ pub(super) fn sub() -> SqlFunction {
         usage: "rule_sub(cause_rule)",
         doc: "sub-cause that a rule gives; null where the response code says it",
     };
-    SqlFunction::new(doc, [vec![DataType::Utf8]], DataType::Utf8, |args| {
-        Ok(texts(args, CauseRule::sub_cause))
-    })
+    function(doc, |args| Ok(texts(args, CauseRule::sub_cause)))
+}
+
+fn function(doc: FunctionDoc, kernel: fn(&[ArrayRef]) -> Result<ArrayRef>) -> SqlFunction {
+    SqlFunction::new(doc, [vec![Arg::Text]], Returns::Is(DataType::Utf8), kernel)
 }
 
 fn texts(args: &[ArrayRef], of: fn(CauseRule) -> Option<&'static str>) -> ArrayRef {

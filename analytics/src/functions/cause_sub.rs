@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use schemas::causes::{SubCause, classify};
 
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +15,12 @@ pub(super) fn function() -> SqlFunction {
         usage: "cause_sub(code_profile, response_code)",
         doc: "sub-cause of a code alone, before its context; null where the code does not tell",
     };
-    SqlFunction::new(doc, [vec![DataType::Utf8; 2]], DataType::Utf8, kernel)
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Text; 2]],
+        Returns::Is(DataType::Utf8),
+        kernel,
+    )
 }
 
 fn cause_sub(code_profile: &str, response_code: &str) -> Option<SubCause> {

@@ -1,49 +1,89 @@
 //! Cells and numbers out of and into columns: what the kernels of several functions share.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, Int64Builder, ListBuilder, PrimitiveArray,
+    ArrayRef, AsArray, Int64Array, Int64Builder, ListArray, PrimitiveArray, StringArray,
+    StringBuilder,
 };
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Float64Type, Int64Type};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Decimal128Type, Field, Float64Type, Int64Type, UInt64Type,
+};
 use datafusion::common::{Result, exec_datafusion_err};
 use h3o::{CellIndex, Resolution};
-use schemas::lake::{cell_from_i64, cell_to_i64};
+
+use super::sql_function::is_text;
 
 /// Most cells one call may return: a disk of 199 rings, or the children six resolutions down.
 pub const MAX_CELLS: u64 = 120_000;
 
-/// The two forms of a cell argument.
-pub(super) const CELL_TYPES: [DataType; 2] = [DataType::Int64, DataType::Utf8];
-
-/// Returns the argument types of a function of a cell and what follows it.
-pub(super) fn takes_cell(rest: &[DataType]) -> Vec<Vec<DataType>> {
-    CELL_TYPES
-        .iter()
-        .map(|cell| [std::slice::from_ref(cell), rest].concat())
-        .collect()
+/// How cells are written: as those of an argument are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Whole numbers.
+    Number,
+    /// Hexadecimal text.
+    Text,
 }
 
-/// Returns the type of a column of lists of cells.
-pub(super) fn cell_list() -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)))
-}
-
-/// Reads a column of cells, whole numbers or text.
-pub(super) fn cells(column: &ArrayRef) -> Box<dyn Iterator<Item = Option<CellIndex>> + '_> {
-    match column.data_type() {
-        DataType::Utf8 => Box::new(
-            column
-                .as_string::<i32>()
-                .iter()
-                .map(|text| text.and_then(parse_cell)),
-        ),
-        _ => Box::new(int64s(column).map(|cell| cell.and_then(cell_from_i64))),
+impl Form {
+    /// Returns the form of a column of cells, or of lists of cells.
+    pub(super) fn of(column: &ArrayRef) -> Self {
+        match is_text(column.data_type()) {
+            true => Self::Text,
+            false => Self::Number,
+        }
     }
+}
+
+/// A cell or an edge: what is 64 bits, and hexadecimal in text.
+pub(super) trait Index: TryFrom<u64> + FromStr + Into<u64> + Display + Copy {}
+
+impl<T: TryFrom<u64> + FromStr + Into<u64> + Display + Copy> Index for T {}
+
+/// Reads a column of cells.
+pub(super) fn cells(column: &ArrayRef) -> Box<dyn Iterator<Item = Option<CellIndex>> + '_> {
+    indexes(column)
+}
+
+/// Reads a column of cells or edges, whole numbers or text; what is none is null.
+pub(super) fn indexes<T: Index>(column: &ArrayRef) -> Box<dyn Iterator<Item = Option<T>> + '_> {
+    fn of<T: Index>(number: impl TryInto<u64>) -> Option<T> {
+        T::try_from(number.try_into().ok()?).ok()
+    }
+    match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>().iter();
+            Box::new(texts.map(|text| text.and_then(parse)))
+        }
+        DataType::UInt64 => {
+            Box::new(values::<UInt64Type>(column).map(|number| number.and_then(of)))
+        }
+        DataType::Decimal128(..) => {
+            Box::new(values::<Decimal128Type>(column).map(|number| number.and_then(of)))
+        }
+        _ => Box::new(int64s(column).map(|number| number.and_then(of))),
+    }
+}
+
+/// Reads a column of lists of cells; a list with something that is no cell is null.
+pub(super) fn cell_lists(column: &ArrayRef) -> Vec<Option<Vec<CellIndex>>> {
+    let lists = column.as_list::<i32>();
+    let lists = lists.iter();
+    lists
+        .map(|list| cells(&list?).collect::<Option<Vec<_>>>())
+        .collect()
 }
 
 /// Reads a cell from its hexadecimal text; a `0x` in front is allowed.
 pub(super) fn parse_cell(text: &str) -> Option<CellIndex> {
+    parse(text)
+}
+
+fn parse<T: FromStr>(text: &str) -> Option<T> {
     let text = text.trim();
     text.strip_prefix("0x").unwrap_or(text).parse().ok()
 }
@@ -70,29 +110,107 @@ pub(super) fn resolution(number: i64) -> Option<Resolution> {
     Resolution::try_from(u8::try_from(number).ok()?).ok()
 }
 
-/// Makes a column of cells.
-pub(super) fn cell_column(cells: impl Iterator<Item = Option<CellIndex>>) -> ArrayRef {
-    Arc::new(
-        cells
-            .map(|cell| cell.map(cell_to_i64))
-            .collect::<Int64Array>(),
-    )
+fn number(index: impl Index) -> i64 {
+    // The highest bit of an index is not used.
+    index.into().cast_signed()
 }
 
-/// Makes a column of lists of cells.
-pub(super) fn cell_list_column<C: IntoIterator<Item = CellIndex>>(
+/// Makes a column of cells or edges as numbers.
+pub(super) fn cell_numbers(cells: impl Iterator<Item = Option<impl Index>>) -> ArrayRef {
+    Arc::new(cells.map(|cell| cell.map(number)).collect::<Int64Array>())
+}
+
+/// Makes a column of cells or edges.
+pub(super) fn cell_column(form: Form, cells: impl Iterator<Item = Option<impl Index>>) -> ArrayRef {
+    match form {
+        Form::Number => cell_numbers(cells),
+        Form::Text => {
+            let texts = cells.map(|cell| cell.map(|cell| cell.to_string()));
+            Arc::new(texts.collect::<StringArray>())
+        }
+    }
+}
+
+/// Builds lists of cells or edges in one of the two forms.
+struct Lists {
+    form: Form,
+    lengths: Vec<usize>,
+    valid: Vec<bool>,
+    numbers: Int64Builder,
+    texts: StringBuilder,
+}
+
+impl Lists {
+    fn new(form: Form) -> Self {
+        Self {
+            form,
+            lengths: Vec::new(),
+            valid: Vec::new(),
+            numbers: Int64Builder::new(),
+            texts: StringBuilder::new(),
+        }
+    }
+
+    fn append(&mut self, list: Option<impl IntoIterator<Item = impl Index>>) {
+        self.valid.push(list.is_some());
+        let mut length = 0;
+        for cell in list.into_iter().flatten() {
+            match self.form {
+                Form::Number => self.numbers.append_value(number(cell)),
+                Form::Text => self.texts.append_value(cell.to_string()),
+            }
+            length += 1;
+        }
+        self.lengths.push(length);
+    }
+
+    fn finish(mut self) -> ArrayRef {
+        let cells: ArrayRef = match self.form {
+            Form::Number => Arc::new(self.numbers.finish()),
+            Form::Text => Arc::new(self.texts.finish()),
+        };
+        list_of(cells, self.lengths, self.valid)
+    }
+}
+
+fn list_of(values: ArrayRef, lengths: Vec<usize>, valid: Vec<bool>) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Arc::new(ListArray::new(item, offsets, values, Some(valid.into())))
+}
+
+/// Makes a column of lists of cells or edges.
+pub(super) fn cell_list_column<C: IntoIterator<Item = impl Index>>(
+    form: Form,
     lists: impl Iterator<Item = Result<Option<C>>>,
 ) -> Result<ArrayRef> {
-    let mut builder = ListBuilder::new(Int64Builder::new());
+    let mut column = Lists::new(form);
     for list in lists {
-        let list = list?;
-        let is_valid = list.is_some();
-        for cell in list.into_iter().flatten() {
-            builder.values().append_value(cell_to_i64(cell));
-        }
-        builder.append(is_valid);
+        column.append(list?);
     }
-    Ok(Arc::new(builder.finish()))
+    Ok(column.finish())
+}
+
+/// Makes a column of lists of lists of cells.
+pub(super) fn ring_column<R, C>(
+    form: Form,
+    rows: impl Iterator<Item = Result<Option<R>>>,
+) -> Result<ArrayRef>
+where
+    R: IntoIterator<Item = C>,
+    C: IntoIterator<Item: Index>,
+{
+    let (mut rings, mut lengths, mut valid) = (Lists::new(form), Vec::new(), Vec::new());
+    for row in rows {
+        let row = row?;
+        valid.push(row.is_some());
+        let before = rings.lengths.len();
+        for ring in row.into_iter().flatten() {
+            rings.append(Some(ring));
+        }
+        lengths.push(rings.lengths.len() - before);
+    }
+    Ok(list_of(rings.finish(), lengths, valid))
 }
 
 /// Refuses a call that would fill the memory.
@@ -107,7 +225,7 @@ pub(super) fn check_count(function: &str, count: u64) -> Result<()> {
 
 #[cfg(test)]
 pub(super) mod test_columns {
-    use arrow::array::{Float64Array, StringArray};
+    use arrow::array::Float64Array;
 
     use super::*;
 

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_datafusion_err};
 use h3o::CellIndex;
 
-use super::cells::{cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
         name: "h3_cell_area",
-        usage: "h3_cell_area(cell, unit)",
-        doc: "area in a unit of 'km^2', 'm^2' or 'rads^2'",
+        usage: "h3_cell_area(cell[, unit])",
+        doc: "area in a unit of 'km^2' (the default), 'm^2' or 'rads^2'",
     };
     SqlFunction::new(
         doc,
-        takes_cell(&[DataType::Utf8]),
-        DataType::Float64,
+        [vec![Arg::Cell], vec![Arg::Cell, Arg::Text]],
+        Returns::Is(DataType::Float64),
         kernel,
     )
 }
@@ -36,9 +36,14 @@ fn area(cell: CellIndex, unit: &str) -> Result<f64> {
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let units = args.get(1).map(|units| units.as_string::<i32>());
+    let unit_of = |row| match units {
+        None => Some("km^2"),
+        Some(units) => units.is_valid(row).then(|| units.value(row)),
+    };
     let areas = cells(&args[0])
-        .zip(args[1].as_string::<i32>())
-        .map(|row| match row {
+        .enumerate()
+        .map(|(row, cell)| match (cell, unit_of(row)) {
             (Some(cell), Some(unit)) => area(cell, unit).map(Some),
             _ => Ok(None),
         });

@@ -8,8 +8,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use h3o::CellIndex;
 
-use super::cells::{cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -17,7 +17,7 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_cell_to_boundary_wkt(cell)",
         doc: "outline as WKT polygon, longitude first, not cut at the antimeridian",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Utf8, kernel)
+    SqlFunction::new(doc, [vec![Arg::Cell]], Returns::Is(DataType::Utf8), kernel)
 }
 
 fn boundary_wkt(cell: CellIndex) -> String {

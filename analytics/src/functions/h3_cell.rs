@@ -1,12 +1,11 @@
-//! `h3_latlng_to_cell`: the cell a position falls in.
+//! `h3_latlng_to_cell` and the same as text: the cell a position falls in.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
 use h3o::{CellIndex, LatLng};
 
-use super::cells::{cell_column, float64s, int64s, resolution};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::{Form, cell_column, float64s, int64s, resolution};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -14,9 +13,25 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_latlng_to_cell(latitude_deg, longitude_deg, resolution)",
         doc: "cell of a WGS-84 position; null for a position off the globe or no resolution",
     };
-    let takes = vec![DataType::Float64, DataType::Float64, DataType::Int64];
-    SqlFunction::new(doc, [takes], DataType::Int64, kernel)
+    let number = Returns::Is(DataType::Int64);
+    SqlFunction::new(doc, TAKES.map(Vec::from), number, |args| {
+        Ok(kernel(Form::Number, args))
+    })
 }
+
+pub(super) fn as_text() -> SqlFunction {
+    let doc = FunctionDoc {
+        name: "h3_latlng_to_cell_string",
+        usage: "h3_latlng_to_cell_string(latitude_deg, longitude_deg, resolution)",
+        doc: "the same cell as hexadecimal text",
+    };
+    let text = Returns::Is(DataType::Utf8);
+    SqlFunction::new(doc, TAKES.map(Vec::from), text, |args| {
+        Ok(kernel(Form::Text, args))
+    })
+}
+
+const TAKES: [[Arg; 3]; 1] = [[Arg::Float, Arg::Float, Arg::Int]];
 
 fn cell_of(latitude_deg: f64, longitude_deg: f64, resolution_no: i64) -> Option<CellIndex> {
     if !(-90.0..=90.0).contains(&latitude_deg) || !(-180.0..=180.0).contains(&longitude_deg) {
@@ -26,13 +41,12 @@ fn cell_of(latitude_deg: f64, longitude_deg: f64, resolution_no: i64) -> Option<
     Some(position.to_cell(resolution(resolution_no)?))
 }
 
-fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
+fn kernel(form: Form, args: &[ArrayRef]) -> ArrayRef {
     let rows = float64s(&args[0])
         .zip(float64s(&args[1]))
         .zip(int64s(&args[2]));
-    Ok(cell_column(rows.map(|((lat, lon), resolution)| {
-        cell_of(lat?, lon?, resolution?)
-    })))
+    let cells = rows.map(|((lat, lon), resolution)| cell_of(lat?, lon?, resolution?));
+    cell_column(form, cells)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! `h3_cell_to_lat` and `h3_cell_to_lng`: the centre of a cell.
+//! `h3_cell_to_lat`, `h3_cell_to_lng` and both in one: the centre of a cell.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, Float64Array, ListArray};
+use arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::common::Result;
 use h3o::LatLng;
 
-use super::cells::{cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn latitude() -> SqlFunction {
     let doc = FunctionDoc {
@@ -16,9 +16,7 @@ pub(super) fn latitude() -> SqlFunction {
         usage: "h3_cell_to_lat(cell)",
         doc: "latitude of the cell's centre in degrees, WGS-84",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| {
-        centre(args, LatLng::lat)
-    })
+    function(doc, |args| centre(args, LatLng::lat))
 }
 
 pub(super) fn longitude() -> SqlFunction {
@@ -27,9 +25,33 @@ pub(super) fn longitude() -> SqlFunction {
         usage: "h3_cell_to_lng(cell)",
         doc: "longitude of the cell's centre in degrees, WGS-84",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Float64, |args| {
-        centre(args, LatLng::lng)
+    function(doc, |args| centre(args, LatLng::lng))
+}
+
+pub(super) fn both() -> SqlFunction {
+    let doc = FunctionDoc {
+        name: "h3_cell_to_latlng",
+        usage: "h3_cell_to_latlng(cell)",
+        doc: "list of latitude and longitude of the cell's centre in degrees, WGS-84",
+    };
+    let item = Field::new_list_field(DataType::Float64, true);
+    let list = Returns::Is(DataType::List(Arc::new(item)));
+    SqlFunction::new(doc, [vec![Arg::Cell]], list, |args| {
+        let centres = cells(&args[0]).map(|cell| cell.map(LatLng::from));
+        let pairs = centres.map(|at| at.map(|at| [Some(at.lat()), Some(at.lng())]));
+        Ok(Arc::new(
+            ListArray::from_iter_primitive::<Float64Type, _, _>(pairs),
+        ))
     })
+}
+
+fn function(doc: FunctionDoc, kernel: fn(&[ArrayRef]) -> Result<ArrayRef>) -> SqlFunction {
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Cell]],
+        Returns::Is(DataType::Float64),
+        kernel,
+    )
 }
 
 fn centre(args: &[ArrayRef], part: fn(LatLng) -> f64) -> Result<ArrayRef> {

@@ -1,31 +1,78 @@
-//! `h3_cell_to_children`: the finer cells inside a cell.
+//! `h3_cell_to_children`, how many they are and which is in the middle: the finer cells inside a cell.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use h3o::CellIndex;
+use h3o::{CellIndex, Resolution};
 
-use super::cells::{
-    cell_list, cell_list_column, cells, check_count, int64s, resolution, takes_cell,
-};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::{Form, cell_column, cell_list_column, cells, check_count, int64s, resolution};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 const NAME: &str = "h3_cell_to_children";
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
         name: NAME,
-        usage: "h3_cell_to_children(cell, resolution)",
-        doc: "list of the cells inside it at a finer resolution; null when that is coarser",
+        usage: "h3_cell_to_children(cell[, resolution])",
+        doc: "list of the cells inside it at a finer resolution, the next when not given; null when that is coarser",
     };
-    SqlFunction::new(doc, takes_cell(&[DataType::Int64]), cell_list(), kernel)
+    SqlFunction::new(doc, takes(), Returns::Cells, kernel)
+}
+
+pub(super) fn centre() -> SqlFunction {
+    let doc = FunctionDoc {
+        name: "h3_cell_to_center_child",
+        usage: "h3_cell_to_center_child(cell[, resolution])",
+        doc: "cell in its middle at a finer resolution, the next when not given; null when that is coarser",
+    };
+    SqlFunction::new(doc, takes(), Returns::Cell, |args| {
+        let centres = rows(args).map(|(cell, resolution)| cell?.center_child(resolution?));
+        Ok(cell_column(Form::of(&args[0]), centres))
+    })
+}
+
+pub(super) fn size() -> SqlFunction {
+    let doc = FunctionDoc {
+        name: "h3_cell_to_children_size",
+        usage: "h3_cell_to_children_size(cell[, resolution])",
+        doc: "number of the cells inside it at a finer resolution, the next when not given; null when that is coarser",
+    };
+    let number = Returns::Is(DataType::Int64);
+    SqlFunction::new(doc, takes(), number, |args| {
+        let sizes = rows(args).map(|(cell, resolution)| {
+            let (cell, resolution) = (cell?, resolution?);
+            let is_finer = resolution >= cell.resolution();
+            let size = i64::try_from(cell.children_count(resolution)).ok();
+            size.filter(|_| is_finer)
+        });
+        Ok(Arc::new(sizes.collect::<Int64Array>()))
+    })
+}
+
+fn takes() -> [Vec<Arg>; 2] {
+    [vec![Arg::Cell], vec![Arg::Cell, Arg::Int]]
+}
+
+/// Cells and the finer resolutions asked for.
+fn rows(args: &[ArrayRef]) -> impl Iterator<Item = (Option<CellIndex>, Option<Resolution>)> {
+    let cells = cells(&args[0]).collect::<Vec<_>>();
+    let finer: Vec<Option<Resolution>> = match args.get(1) {
+        Some(numbers) => int64s(numbers).map(|number| resolution(number?)).collect(),
+        None => cells
+            .iter()
+            .map(|cell| cell.and_then(|cell| cell.resolution().succ()))
+            .collect(),
+    };
+    cells.into_iter().zip(finer)
 }
 
 fn children(
     cell: Option<CellIndex>,
-    resolution_no: Option<i64>,
+    resolution: Option<Resolution>,
 ) -> Result<Option<impl Iterator<Item = CellIndex>>> {
-    let (Some(cell), Some(resolution)) = (cell, resolution_no.and_then(resolution)) else {
+    let (Some(cell), Some(resolution)) = (cell, resolution) else {
         return Ok(None);
     };
     if resolution < cell.resolution() {
@@ -36,8 +83,8 @@ fn children(
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let rows = cells(&args[0]).zip(int64s(&args[1]));
-    cell_list_column(rows.map(|(cell, resolution)| children(cell, resolution)))
+    let lists = rows(args).map(|(cell, resolution)| children(cell, resolution));
+    cell_list_column(Form::of(&args[0]), lists)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use h3o::CellIndex;
 
-use super::cells::{CELL_TYPES, cells};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -16,11 +16,12 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_grid_distance(cell, cell)",
         doc: "steps between two cells of one resolution; null when too far apart to be counted",
     };
-    // One may be text and the other a number: a list's cells are numbers.
-    let takes = CELL_TYPES
-        .into_iter()
-        .flat_map(|from| CELL_TYPES.map(|to| vec![from.clone(), to]));
-    SqlFunction::new(doc, takes, DataType::Int64, kernel)
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Cell; 2]],
+        Returns::Is(DataType::Int64),
+        kernel,
+    )
 }
 
 fn distance(from: CellIndex, to: CellIndex) -> Option<i64> {

@@ -4,7 +4,6 @@
 //! as a range of `cell_r9`: statistics of files, row groups and pages then prune by place.
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -14,8 +13,8 @@ use datafusion::logical_expr::simplify::ExprSimplifyResult;
 use h3o::CellIndex;
 use schemas::lake::{cell_from_i64, stored_cell_range};
 
-use super::cells::{cell_column, cells, int64s, resolution, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::{Form, cell_column, cells, int64s, resolution};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 const NAME: &str = "h3_cell_to_parent";
 /// The one column whose cells are known to be of the stored resolution.
@@ -24,10 +23,11 @@ const STORED_COLUMN: &str = "cell_r9";
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
         name: NAME,
-        usage: "h3_cell_to_parent(cell, resolution)",
-        doc: "cell around it at a coarser resolution; null when the resolution is finer",
+        usage: "h3_cell_to_parent(cell[, resolution])",
+        doc: "cell around it at a coarser resolution, the next when not given; null when the resolution is finer",
     };
-    SqlFunction::new(doc, takes_cell(&[DataType::Int64]), DataType::Int64, kernel)
+    let takes = [vec![Arg::Cell], vec![Arg::Cell, Arg::Int]];
+    SqlFunction::new(doc, takes, Returns::Cell, kernel)
         .with_preimage(preimage)
         .with_simplify(simplify)
 }
@@ -37,10 +37,14 @@ fn parent(cell: CellIndex, resolution_no: i64) -> Option<CellIndex> {
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let rows = cells(&args[0]).zip(int64s(&args[1]));
-    Ok(cell_column(
-        rows.map(|(cell, resolution)| parent(cell?, resolution?)),
-    ))
+    let form = Form::of(&args[0]);
+    let Some(resolutions) = args.get(1) else {
+        let parents = cells(&args[0]).map(|cell| cell?.parent(cell?.resolution().pred()?));
+        return Ok(cell_column(form, parents));
+    };
+    let rows = cells(&args[0]).zip(int64s(resolutions));
+    let parents = rows.map(|(cell, resolution)| parent(cell?, resolution?));
+    Ok(cell_column(form, parents))
 }
 
 /// `h3_cell_to_parent(cell_r9, r) = cell` is a range of `cell_r9`.
@@ -68,6 +72,7 @@ fn simplify(args: Vec<Expr>) -> ExprSimplifyResult {
             Expr::ScalarFunction(ScalarFunction { func, args: inner }),
             level,
         ] if func.name() == NAME
+            && inner.len() == 2
             && is_stored_column(&inner[0])
             && int_literal(level) <= int_literal(&inner[1])
             && int_literal(level).is_some() =>

@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::cells::{cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +15,7 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_get_resolution(cell)",
         doc: "resolution of the cell, 0 to 15",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Int64, kernel)
+    SqlFunction::new(doc, [vec![Arg::Cell]], Returns::Is(DataType::Int64), kernel)
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {

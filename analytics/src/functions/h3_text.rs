@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::cells::{cell_column, cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::{cell_numbers, cells};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn to_text() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +15,8 @@ pub(super) fn to_text() -> SqlFunction {
         usage: "h3_h3_to_string(cell)",
         doc: "the cell as 15 hexadecimal digits",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Utf8, |args| {
+    let text = Returns::Is(DataType::Utf8);
+    SqlFunction::new(doc, [vec![Arg::Cell]], text, |args| {
         let texts = cells(&args[0]).map(|cell| cell.map(|cell| cell.to_string()));
         Ok(Arc::new(texts.collect::<StringArray>()))
     })
@@ -27,11 +28,11 @@ pub(super) fn from_text() -> SqlFunction {
         usage: "h3_string_to_h3(text)",
         doc: "the cell of its hexadecimal text; null when the text is no cell",
     };
-    SqlFunction::new(doc, [vec![DataType::Utf8]], DataType::Int64, number)
+    SqlFunction::new(doc, [vec![Arg::Text]], Returns::Is(DataType::Int64), number)
 }
 
 fn number(args: &[ArrayRef]) -> Result<ArrayRef> {
-    Ok(cell_column(cells(&args[0])))
+    Ok(cell_numbers(cells(&args[0])))
 }
 
 #[cfg(test)]

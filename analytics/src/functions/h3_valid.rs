@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::cells::{cells, takes_cell};
-use super::{FunctionDoc, SqlFunction};
+use super::cells::cells;
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -15,7 +15,12 @@ pub(super) fn function() -> SqlFunction {
         usage: "h3_is_valid_cell(cell)",
         doc: "whether it is a cell; null for null",
     };
-    SqlFunction::new(doc, takes_cell(&[]), DataType::Boolean, kernel)
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Cell]],
+        Returns::Is(DataType::Boolean),
+        kernel,
+    )
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {

@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use schemas::position::LatLon;
 
 use super::cells::float64s;
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 use crate::place::{self, DEFAULT_RADIUS_M};
 
 pub(super) fn function() -> SqlFunction {
@@ -17,8 +17,8 @@ pub(super) fn function() -> SqlFunction {
         usage: "is_elsewhere(position_source, lat, lon, home_lat, home_lon, radius_m)",
         doc: "whether the terminal's own receiver (gnss, wifi) puts it further from home than radius_m, 1000 when null",
     };
-    let takes = [[vec![DataType::Utf8], vec![DataType::Float64; 5]].concat()];
-    SqlFunction::new(doc, takes, DataType::Boolean, kernel)
+    let takes = [[vec![Arg::Text], vec![Arg::Float; 5]].concat()];
+    SqlFunction::new(doc, takes, Returns::Is(DataType::Boolean), kernel)
 }
 
 fn kernel(args: &[ArrayRef]) -> Result<ArrayRef> {

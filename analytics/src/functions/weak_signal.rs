@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use schemas::radio::{Strength, is_weak};
 
 use super::cells::float64s;
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 pub(super) fn function() -> SqlFunction {
     let doc = FunctionDoc {
@@ -16,9 +16,8 @@ pub(super) fn function() -> SqlFunction {
         usage: "is_weak_signal(rat, strength_dbm[, rsrq_db, sinr_db])",
         doc: "whether RSSI (gsm), RSCP (umts) or RSRP (the others) is too faint, or RSRQ or SINR too low",
     };
-    let takes =
-        [1, 3].map(|measured| [vec![DataType::Utf8], vec![DataType::Float64; measured]].concat());
-    SqlFunction::new(doc, takes, DataType::Boolean, kernel)
+    let takes = [1, 3].map(|measured| [vec![Arg::Text], vec![Arg::Float; measured]].concat());
+    SqlFunction::new(doc, takes, Returns::Is(DataType::Boolean), kernel)
 }
 
 #[expect(

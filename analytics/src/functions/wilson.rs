@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::cells::int64s;
-use super::{FunctionDoc, SqlFunction};
+use super::{Arg, FunctionDoc, Returns, SqlFunction};
 
 /// Quantile of the normal distribution that leaves 2.5 % on either side.
 const Z: f64 = 1.959_963_984_540_054;
@@ -31,7 +31,12 @@ pub(super) fn high() -> SqlFunction {
 }
 
 fn function(doc: FunctionDoc, kernel: fn(&[ArrayRef]) -> Result<ArrayRef>) -> SqlFunction {
-    SqlFunction::new(doc, [vec![DataType::Int64; 2]], DataType::Float64, kernel)
+    SqlFunction::new(
+        doc,
+        [vec![Arg::Int; 2]],
+        Returns::Is(DataType::Float64),
+        kernel,
+    )
 }
 
 /// The interval of Wilson (1927); `None` for counts that are no share.

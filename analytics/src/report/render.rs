@@ -6,7 +6,7 @@
 //! - `ndjson`: one object a line.
 //! - `parquet`: a file with the columns' own types, zstd.
 //!
-//! Times are RFC 3339 with their offset. A cell is a number where it is one (`notspot sql`),
+//! Times are RFC 3339 with the offset of their zone, `Z` for UTC; a time without a zone has none. A cell is a number where it is one (`notspot sql`),
 //! and hexadecimal text in the reports, which convert it themselves.
 
 use std::fmt;
@@ -96,8 +96,6 @@ pub enum RenderError {
     Io(#[from] std::io::Error),
 }
 
-const TIMESTAMP: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
-
 /// Writes rows in a format.
 ///
 /// # Errors
@@ -125,9 +123,7 @@ fn write_table(
     batches: &[RecordBatch],
     out: &mut impl Write,
 ) -> Result<(), RenderError> {
-    let options = FormatOptions::default()
-        .with_timestamp_tz_format(Some(TIMESTAMP))
-        .with_display_error(true);
+    let options = FormatOptions::default().with_display_error(true);
     // Without rows the header still says which columns there would have been.
     let headed = std::iter::once(&RecordBatch::new_empty(schema.clone()))
         .chain(batches)
@@ -189,7 +185,6 @@ fn write_csv(
 ) -> Result<(), RenderError> {
     let mut writer = arrow::csv::WriterBuilder::new()
         .with_header(true)
-        .with_timestamp_tz_format(TIMESTAMP.to_owned())
         .build(out);
     // As in a table, the header does not depend on there being rows.
     writer.write(&RecordBatch::new_empty(schema.clone()))?;
@@ -205,7 +200,6 @@ fn write_json<F: arrow::json::writer::JsonFormat>(
 ) -> Result<(), RenderError> {
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)
-        .with_timestamp_tz_format(TIMESTAMP.to_owned())
         .build::<_, F>(&mut *out);
     for batch in batches {
         writer.write(batch)?;
