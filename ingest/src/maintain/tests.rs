@@ -8,7 +8,6 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, TimeDelta, Utc};
 use deltalake_core::kernel::{Add, Remove};
 use futures::TryStreamExt;
-use h3o::Resolution;
 use lake::{Commit, CommitKind, LakeTable};
 use schemas::Table;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! Two writers on one table: a position only ever continues where the table has it.
 
-use h3o::Resolution;
 use ingest::sink::commit::{Advance, Outcome, commit_fenced};
 use lake::LakeTable;
 use schemas::Table;
