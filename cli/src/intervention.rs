@@ -27,7 +27,7 @@ Examples:
   notspot intervention add --kind other --zone ZONE --on 2026-11-02 --note \"mast mended\"
   notspot intervention add --file done.csv && notspot analyze && notspot report intervention-effects
 
-A file has the columns kind, target_kind (terminal, merchant, zone, cell), target_ids (joined by
+A file is CSV, JSON or Parquet and has the columns kind, target_kind (terminal, merchant, zone, cell), target_ids (joined by
 ';') and started_at, and may have ended_at, note and recorded_by, as notspot intervention list has.
 A day stands for its beginning in UTC; the day of the work counts neither as before nor as after.
 Nothing is written when a row is bad. Adding the same work twice changes nothing.";
@@ -91,7 +91,7 @@ pub struct AddArgs {
     /// Who writes it down
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// A CSV file of many
+    /// A file of many: CSV, JSON or Parquet
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "on", "until", "note", "by"])]
     file: Option<PathBuf>,
     /// Which lake.

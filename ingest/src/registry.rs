@@ -93,7 +93,7 @@ pub struct LoadOptions {
     pub lake: String,
     /// Table to load.
     pub table: RegistryTable,
-    /// CSV or Parquet files, also compressed with zstd or gzip.
+    /// CSV, JSON or Parquet files, also compressed with zstd or gzip.
     pub inputs: Vec<PathBuf>,
     /// What happens to rows in the lake.
     pub mode: LoadMode,
@@ -125,7 +125,7 @@ pub struct LoadReport {
 pub struct RowFault {
     /// Path of the file.
     pub file: String,
-    /// Line of a text file where the row begins, or row of a Parquet file; from 1.
+    /// Line where the row begins, or in a Parquet file its number; from 1.
     pub line: u64,
     /// Column, empty when the row as a whole is wrong.
     pub column: String,
@@ -162,8 +162,8 @@ pub enum RegistryError {
     Read {
         /// Path of the file.
         file: String,
-        /// What the system, the decompressor or the Parquet reader said.
-        source: std::io::Error,
+        /// Why it is no table, or what the system said.
+        source: tabular::ReadError,
     },
     /// A file's columns are not those of the table.
     #[error("{file} is no file of {table}: {reason}")]
@@ -200,7 +200,7 @@ pub async fn load(options: &LoadOptions, now: DateTime<Utc>) -> Result<LoadRepor
     }
     let mut checked = check::Checked::new(table);
     for input in &options.inputs {
-        checked.read(&rows::open(table, input)?);
+        checked.read(rows::RegistryFile::open(table, input)?)?;
     }
     let mut report = checked.report();
     if report.rows_bad > 0 && options.bad_rows == BadRows::RefuseAll {

@@ -102,7 +102,7 @@ pub fn invisible_inside(text: &str) -> Option<char> {
 /// let cell = parse_cell("881f8d7a49fffff");
 /// assert!(cell.is_some());
 /// assert_eq!(parse_cell("881F8D7A49FFFFF"), cell);
-/// assert_eq!(parse_cell("613044614959464447"), cell);
+/// assert_eq!(parse_cell("613044629362704383"), cell);
 /// ```
 pub fn parse_cell(text: &str) -> Option<CellIndex> {
     const DIGITS: usize = 18;

@@ -56,10 +56,7 @@ pub fn run(input: &Path, options: &Options<'_>) -> Result<Results, StatError> {
     let columns = ["unit", "treated", "post", "period", "attempts", "failures"];
     let table = Table::read(input, &columns)?;
     let time = Time::of(&table, options.start)?;
-    let units = table
-        .names("unit")?
-        .into_iter()
-        .zip(table.flags("treated")?);
+    let units = table.ids("unit")?.into_iter().zip(table.flags("treated")?);
     let counts: Vec<_> = units
         .zip(&time.periods)
         .zip(table.counts()?)

@@ -16,7 +16,7 @@ pub enum StatError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The file is not what its ending promises.
+    /// The file is no table.
     #[error("cannot read {file}: {source}")]
     Read {
         /// Which file.
@@ -34,59 +34,63 @@ pub enum StatError {
         /// Columns of the file.
         found: Vec<String>,
     },
-    /// A column the method needs is there twice.
-    #[error("{file} has two columns {column}")]
-    TwoColumns {
+    /// A row that is none.
+    #[error("{file}: {place}: {reason}")]
+    Row {
         /// Which file.
         file: String,
-        /// Their name.
-        column: String,
+        /// Its line as an editor shows it, or in a Parquet file its number.
+        place: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A value is not what its column holds.
-    #[error("{file}: row {row}, column {column}: {value:?} is not {expected}")]
+    #[error("{file}: {place}, column {column}: {value:?} is not {expected}{hint}")]
     Value {
         /// Which file.
         file: String,
-        /// Row from 1, the header not counted.
-        row: usize,
+        /// The row's line as an editor shows it, or in a Parquet file its number.
+        place: String,
         /// Which column.
         column: &'static str,
         /// What is there.
         value: String,
         /// What should be there.
         expected: &'static str,
+        /// What else there is to say, such as that a spreadsheet shortened it; may be empty.
+        hint: String,
     },
     /// A value is missing where the method needs one.
-    #[error("{file}: row {row}, column {column}: empty, expected {expected}")]
+    #[error("{file}: {place}, column {column}: empty, expected {expected}")]
     Empty {
         /// Which file.
         file: String,
-        /// Row from 1, the header not counted.
-        row: usize,
+        /// The row's line as an editor shows it, or in a Parquet file its number.
+        place: String,
         /// Which column.
         column: &'static str,
         /// What should be there.
         expected: &'static str,
     },
     /// Counts that are no share.
-    #[error("{file}: row {row}, column failures: {failures} failures in {attempts} attempts")]
+    #[error("{file}: {place}, column failures: {failures} failures in {attempts} attempts")]
     FailuresExceedAttempts {
         /// Which file.
         file: String,
-        /// Row from 1, the header not counted.
-        row: usize,
+        /// The row's line as an editor shows it, or in a Parquet file its number.
+        place: String,
         /// Number of failures there.
         failures: u64,
         /// Number of attempts there.
         attempts: u64,
     },
     /// More attempts than a double counts exactly.
-    #[error("{file}: row {row}, column attempts: the attempts up to here add up to more than 2^53")]
+    #[error("{file}: {place}, column attempts: the attempts up to here add up to more than 2^53")]
     TooManyAttempts {
         /// Which file.
         file: String,
-        /// Row from 1, the header not counted.
-        row: usize,
+        /// The row's line as an editor shows it, or in a Parquet file its number.
+        place: String,
     },
     /// The method refuses the rows.
     #[error("{file}: {source}")]

@@ -27,7 +27,7 @@ pub const COLUMNS: &[Column] = &[
 pub fn run(input: &Path, method: Method, alpha: f64) -> Result<Results, StatError> {
     let table = Table::read(input, &["id", "p"])?;
     let mut rows: Vec<(&str, Option<f64>)> = table
-        .names("id")?
+        .ids("id")?
         .into_iter()
         .zip(table.probabilities("p")?)
         .collect();

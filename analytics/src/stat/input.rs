@@ -1,12 +1,13 @@
-//! A table as a method sees it: columns of text, asked for as ids, counts, numbers, flags or cells.
+//! A table as a method sees it: columns asked for as ids, names, counts, numbers, flags or cells.
 
 mod read;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use arrow::array::{Array, StringArray};
 use h3o::CellIndex;
+use schemas::ids::parse_cell;
+use tabular::{Cell, Misread, Spelling};
 
 use super::StatError;
 
@@ -19,7 +20,34 @@ pub(super) struct Table {
     file: String,
     /// Every column of the file, wanted or not.
     found: Vec<String>,
-    columns: BTreeMap<&'static str, StringArray>,
+    columns: BTreeMap<&'static str, Cells>,
+    /// Where each row is, as an editor shows it.
+    places: Vec<u64>,
+    /// What places count: `line` or `row`.
+    counts: &'static str,
+}
+
+/// The cells of one column.
+#[derive(Debug, Default)]
+struct Cells {
+    texts: String,
+    ends: Vec<(usize, Spelling)>,
+}
+
+impl Cells {
+    fn push(&mut self, cell: Cell<'_>) {
+        self.texts.push_str(cell.text());
+        self.ends.push((self.texts.len(), cell.spelling()));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Cell<'_>> {
+        let mut start = 0;
+        self.ends.iter().map(move |(end, spelling)| {
+            let text = &self.texts[start..*end];
+            start = *end;
+            Cell::new(text, *spelling)
+        })
+    }
 }
 
 /// Attempts and failures of one row.
@@ -35,9 +63,14 @@ impl Table {
         self.columns.contains_key(column)
     }
 
-    /// Reads a column of names; a number is one too.
+    /// Reads a column of ids; a number is one too, in its one spelling.
+    pub(super) fn ids(&self, column: &'static str) -> Result<Vec<&str>, StatError> {
+        self.values(column, "an id", Cell::id)
+    }
+
+    /// Reads a column of names, such as models; a number is one too.
     pub(super) fn names(&self, column: &'static str) -> Result<Vec<&str>, StatError> {
-        self.values(column, "a name", Some)
+        self.values(column, "a name", Cell::name)
     }
 
     /// Reads the columns `attempts` and `failures`.
@@ -47,19 +80,19 @@ impl Table {
         let failures = self.values("failures", expected, count)?;
         let mut total = 0;
         let mut rows = Vec::with_capacity(attempts.len());
-        for (place, (attempts, failures)) in attempts.into_iter().zip(failures).enumerate() {
-            let (file, row) = (self.file.clone(), place + 1);
+        for (at, (attempts, failures)) in attempts.into_iter().zip(failures).enumerate() {
+            let (file, place) = (self.file.clone(), self.place(at));
             if failures > attempts {
                 return Err(StatError::FailuresExceedAttempts {
                     file,
-                    row,
+                    place,
                     failures,
                     attempts,
                 });
             }
             total += attempts;
             if total > MOST {
-                return Err(StatError::TooManyAttempts { file, row });
+                return Err(StatError::TooManyAttempts { file, place });
             }
             rows.push(Counts { attempts, failures });
         }
@@ -68,7 +101,7 @@ impl Table {
 
     /// Reads a column of numbers that may be undefined.
     pub(super) fn numbers(&self, column: &'static str) -> Result<Vec<Option<f64>>, StatError> {
-        self.parsed(column, "a finite number", number)
+        self.parsed(column, "a finite number", Cell::number)
     }
 
     /// Reads a column of probabilities that may be undefined.
@@ -76,31 +109,35 @@ impl Table {
         &self,
         column: &'static str,
     ) -> Result<Vec<Option<f64>>, StatError> {
-        self.parsed(column, "a number from 0 to 1", |text| {
-            number(text).filter(|p| (0.0..=1.0).contains(p))
+        self.parsed(column, "a number from 0 to 1", |cell| {
+            let p = cell.number()?;
+            within(p, (0.0..=1.0).contains(&p))
         })
     }
 
     /// Reads a column of coordinates in the plane, or of longitudes in degrees.
     pub(super) fn coordinates(&self, column: &'static str) -> Result<Vec<f64>, StatError> {
-        self.values(column, "a finite number", number)
+        self.values(column, "a finite number", Cell::number)
     }
 
     /// Reads a column of latitudes in degrees.
     pub(super) fn latitudes(&self, column: &'static str) -> Result<Vec<f64>, StatError> {
-        self.values(column, "a latitude from -90 to 90", |text| {
-            number(text).filter(|lat| lat.abs() <= 90.0)
+        self.values(column, "a latitude from -90 to 90", |cell| {
+            let lat = cell.number()?;
+            within(lat, lat.abs() <= 90.0)
         })
     }
 
     /// Reads a column of flags.
     pub(super) fn flags(&self, column: &'static str) -> Result<Vec<bool>, StatError> {
-        self.values(column, "true, false, 1 or 0", flag)
+        self.values(column, "true, false, 1 or 0", Cell::boolean)
     }
 
     /// Reads a column of H3 cells, in hexadecimal or as numbers.
     pub(super) fn cells(&self, column: &'static str) -> Result<Vec<CellIndex>, StatError> {
-        self.values(column, "an H3 cell", cell)
+        self.values(column, "an H3 cell", |cell| {
+            parse_cell(cell.id()?).ok_or(Misread::NotWhole)
+        })
     }
 
     /// The error of columns of which the file has none.
@@ -125,16 +162,16 @@ impl Table {
         &'a self,
         column: &'static str,
         expected: &'static str,
-        read: impl Fn(&'a str) -> Option<T>,
+        read: impl Fn(Cell<'a>) -> Result<T, Misread>,
     ) -> Result<Vec<T>, StatError> {
         let rows = self.parsed(column, expected, read)?.into_iter().enumerate();
-        let empty = |place| StatError::Empty {
+        let empty = |at| StatError::Empty {
             file: self.file.clone(),
-            row: place + 1,
+            place: self.place(at),
             column,
             expected,
         };
-        rows.map(|(place, value)| value.ok_or_else(|| empty(place)))
+        rows.map(|(at, value)| value.ok_or_else(|| empty(at)))
             .collect()
     }
 
@@ -142,63 +179,60 @@ impl Table {
         &'a self,
         column: &'static str,
         expected: &'static str,
-        read: impl Fn(&'a str) -> Option<T>,
+        read: impl Fn(Cell<'a>) -> Result<T, Misread>,
     ) -> Result<Vec<Option<T>>, StatError> {
-        let texts = self.columns.get(column).ok_or_else(|| self.lacks(column))?;
-        let mut values = Vec::with_capacity(texts.len());
-        for (place, text) in texts.iter().enumerate() {
-            let Some(text) = text.filter(|text| !text.is_empty()) else {
+        let cells = self.columns.get(column).ok_or_else(|| self.lacks(column))?;
+        let mut values = Vec::with_capacity(self.places.len());
+        for (at, cell) in cells.iter().enumerate() {
+            if cell.is_empty() {
                 values.push(None);
                 continue;
-            };
-            let value = read(text).ok_or_else(|| StatError::Value {
+            }
+            let value = read(cell).map_err(|why| StatError::Value {
                 file: self.file.clone(),
-                row: place + 1,
+                place: self.place(at),
                 column,
-                value: text.to_owned(),
+                value: cell.text().to_owned(),
                 expected,
+                hint: hint(why),
             })?;
             values.push(Some(value));
         }
         Ok(values)
     }
+
+    fn place(&self, at: usize) -> String {
+        format!("{} {}", self.counts, self.places[at])
+    }
+}
+
+/// What there is to say beyond what was expected.
+fn hint(why: Misread) -> String {
+    match why {
+        Misread::NotWhole
+        | Misread::NotNumber
+        | Misread::NotBoolean
+        | Misread::NotTime
+        | Misread::Missing
+        | Misread::TooLarge => String::new(),
+        why => format!(": {why}"),
+    }
+}
+
+fn within(number: f64, is_within: bool) -> Result<f64, Misread> {
+    match is_within {
+        true => Ok(number),
+        false => Err(Misread::NotNumber),
+    }
 }
 
 /// Reads a count; a tool that knows an empty count writes the others as `12.0`.
-fn count(text: &str) -> Option<u64> {
-    let text = text.trim();
-    if let Ok(count) = text.parse() {
-        return (count <= MOST).then_some(count);
+fn count(cell: Cell<'_>) -> Result<u64, Misread> {
+    let count = u64::try_from(cell.whole()?).map_err(|_| Misread::NotWhole)?;
+    match count <= MOST {
+        true => Ok(count),
+        false => Err(Misread::TooLarge),
     }
-    let number = number(text)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and in range"
-    )]
-    (number.fract() == 0.0 && (0.0..=MOST as f64).contains(&number)).then_some(number as u64)
-}
-
-fn number(text: &str) -> Option<f64> {
-    let number: f64 = text.trim().parse().ok()?;
-    number.is_finite().then_some(number)
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "1.0" => Some(true),
-        "false" | "0" | "0.0" => Some(false),
-        _ => None,
-    }
-}
-
-/// Reads a cell: 18 digits are its number, for every cell has that many, fewer its hexadecimal form.
-fn cell(text: &str) -> Option<CellIndex> {
-    let text = text.trim();
-    if text.len() == 18 {
-        return CellIndex::try_from(text.parse::<u64>().ok()?).ok();
-    }
-    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -208,57 +242,19 @@ mod tests {
     #[test]
     fn a_count_is_whole_and_not_negative_however_it_is_written() {
         for (text, expected) in [
-            ("0", Some(0)),
-            (" 12 ", Some(12)),
-            ("12.0", Some(12)),
-            ("1e3", Some(1000)),
-            ("9007199254740992", Some(MOST)),
-            ("9007199254740993", None),
-            ("12.5", None),
-            ("-1", None),
-            ("NaN", None),
-            ("many", None),
+            ("0", Ok(0)),
+            ("12", Ok(12)),
+            ("12.0", Ok(12)),
+            ("9007199254740992", Ok(MOST)),
+            ("9007199254740993", Err(Misread::TooLarge)),
+            ("1e+05", Err(Misread::Shortened)),
+            ("12.5", Err(Misread::NotWhole)),
+            ("-1", Err(Misread::NotWhole)),
+            ("NaN", Err(Misread::NotWhole)),
+            ("many", Err(Misread::NotWhole)),
         ] {
-            assert_eq!(count(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_cell_is_read_as_text_and_as_a_number() {
-        let hex = "881fb46625fffff";
-        let cell_r8 = hex.parse::<CellIndex>().expect("a cell");
-        for text in [
-            hex.to_owned(),
-            u64::from(cell_r8).to_string(),
-            "881FB46625FFFFF".into(),
-        ] {
-            assert_eq!(cell(&text), Some(cell_r8), "{text}");
-        }
-        for text in ["", "paris", "ffffffffffffffff", "123456789012345678"] {
-            assert_eq!(cell(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_cell_has_18_digits() {
-        // Mode 1 in the highest byte; the rest is resolution and place.
-        for number in [0x0800_0000_0000_0000_u64, 0x08ff_ffff_ffff_ffff] {
-            assert_eq!(number.to_string().len(), 18);
-        }
-    }
-
-    #[test]
-    fn a_flag_is_read_as_people_and_tools_write_it() {
-        for (text, expected) in [
-            ("true", Some(true)),
-            ("True", Some(true)),
-            ("1", Some(true)),
-            ("FALSE", Some(false)),
-            ("0", Some(false)),
-            ("yes", None),
-            ("2", None),
-        ] {
-            assert_eq!(flag(text), expected, "{text}");
+            let read = count(Cell::new(text, Spelling::Text));
+            assert_eq!(read, expected, "{text}");
         }
     }
 }

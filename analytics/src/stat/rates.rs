@@ -58,7 +58,7 @@ pub fn run(input: &Path, method: Method, options: &Options) -> Result<Results, S
         }
         _ if table.has("id") => results(
             &table,
-            shrink(method, &counts(&table, table.names("id")?)?, options),
+            shrink(method, &counts(&table, table.ids("id")?)?, options),
         ),
         _ => results(
             &table,

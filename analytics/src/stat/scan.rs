@@ -90,7 +90,7 @@ fn names(table: &Table) -> Result<Vec<String>, StatError> {
         let cells = table.cells("cell")?;
         return Ok(cells.iter().map(CellIndex::to_string).collect());
     }
-    let ids = table.names("id")?;
+    let ids = table.ids("id")?;
     Ok(ids.into_iter().map(str::to_owned).collect())
 }
 

@@ -46,8 +46,8 @@ pub const COLUMNS: &[Column] = &[
 pub fn run(input: &Path, options: &Options) -> Result<Results, StatError> {
     let columns = ["terminal", "model", "cell", "attempts", "failures"];
     let table = Table::read(input, &columns)?;
-    let names = table.names("terminal")?.into_iter();
-    let names = names.zip(table.names("model")?).zip(table.names("cell")?);
+    let names = table.ids("terminal")?.into_iter();
+    let names = names.zip(table.names("model")?).zip(table.ids("cell")?);
     let counts: Vec<_> = names
         .zip(table.counts()?)
         .map(|(((terminal, model), cell), counts)| TerminalCounts {

@@ -1,7 +1,9 @@
 //! An intervention as people give it: words, not yet checked against the lake.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
+use schemas::ids::trimmed;
 use schemas::interventions::{InterventionKind, TargetKind};
+use tabular::{Cell, Misread, Spelling, rfc3339};
 
 use super::AddArgs;
 
@@ -44,13 +46,45 @@ impl AddArgs {
     }
 }
 
-/// Reads a moment; a day stands for its beginning in UTC.
+/// Reads a moment; a day stands for its beginning in UTC, and midnight without a zone for its day, as
+/// tools write it that know no days.
 pub(super) fn read_time(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
+    let cell = Cell::new(trimmed(text), Spelling::Text);
+    let day = cell.date();
+    if let Ok(day) = day {
         return Ok(day.and_time(NaiveTime::MIN).and_utc());
     }
-    let time = DateTime::parse_from_rfc3339(text);
-    time.map(Into::into).map_err(|_| {
-        format!("{text:?} is neither a day such as 2026-11-10 nor a time with its zone")
+    rfc3339(cell).map_err(|why| {
+        let hint = match (day, why) {
+            (Err(why @ Misread::YearLast), _) | (_, why @ Misread::NoZone) => format!(": {why}"),
+            _ => String::new(),
+        };
+        format!("{text:?} is neither a day such as 2026-11-10 nor a time with its zone{hint}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_its_beginning_and_a_time_says_its_zone() {
+        let begins = "2026-11-10T00:00:00Z".parse().expect("a time");
+        for text in [
+            "2026-11-10",
+            "2026-11-10 00:00:00",
+            "\u{a0}2026-11-10T08:00:00+08:00",
+        ] {
+            assert_eq!(read_time(text), Ok(begins), "{text}");
+        }
+        for (text, told) in [
+            ("10.11.2026", "write YYYY-MM-DD"),
+            ("2026-11-10T08:30:00", "time has no zone"),
+            ("2026-11-10T08:30", "nor a time with its zone"),
+            ("soon", "neither a day such as 2026-11-10"),
+        ] {
+            let error = read_time(text).expect_err("no time");
+            assert!(error.contains(told), "{error}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use chrono::{DateTime, Utc};
 use h3o::CellIndex;
 use ingest::interventions::Intervention;
+use schemas::ids::{check_id, parse_cell, trimmed};
 use schemas::interventions::TargetKind;
 use schemas::lake::ANALYSIS_RESOLUTION;
 
@@ -26,11 +27,13 @@ pub(super) async fn check(
     for one in given {
         let refused = |reason: String| UsageError(format!("{}{reason}", one.origin));
         let (started_at, ended_at) = times(one, now).map_err(refused)?;
-        let named = named(lake, one).await?.map_err(refused)?;
+        let target_ids = target_ids(one).map_err(refused)?;
+        let named = named(lake, one.target, &target_ids).await?;
+        let named = named.map_err(refused)?;
         checked.push(Intervention {
             kind: one.kind,
             target: one.target,
-            target_ids: one.target_ids.clone(),
+            target_ids,
             cells: named.cells,
             carrier_plmn: named.carrier_plmn,
             started_at,
@@ -69,54 +72,69 @@ struct Named {
     carrier_plmn: Option<String>,
 }
 
-async fn named(lake: &LakeSession, one: &Given) -> anyhow::Result<Result<Named, String>> {
-    let strangers = match one.target {
-        TargetKind::Cell => return Ok(cells(&one.target_ids)),
-        TargetKind::Zone => return zone(lake, &one.target_ids).await,
+/// Returns what is named, each in its one spelling: the same work is written down once.
+fn target_ids(one: &Given) -> Result<Vec<String>, String> {
+    let id = |text: &String| {
+        let id = trimmed(text);
+        if one.target == TargetKind::Cell {
+            return cell(id).map(|cell| cell.to_string());
+        }
+        match check_id(id) {
+            Ok(()) => Ok(id.to_owned()),
+            Err(why) => Err(format!("{} {text:?} {why}", one.target)),
+        }
+    };
+    one.target_ids.iter().map(id).collect()
+}
+
+async fn named(
+    lake: &LakeSession,
+    target: TargetKind,
+    ids: &[String],
+) -> anyhow::Result<Result<Named, String>> {
+    let strangers = match target {
+        TargetKind::Cell => {
+            return Ok(Ok(Named {
+                cells: ids.to_vec(),
+                carrier_plmn: None,
+            }));
+        }
+        TargetKind::Zone => return zone(lake, ids).await,
         TargetKind::Terminal => {
             let known = "select terminal_id as id from lake.terminals \
                          union select terminal_id from lake.terminal_days";
-            strangers(lake, &one.target_ids, known).await?
+            strangers(lake, ids, known).await?
         }
         TargetKind::Merchant => {
             let known = "select merchant_id as id from lake.merchants \
                          union select merchant_id from lake.terminals \
                          union select merchant_id from lake.terminal_days";
-            strangers(lake, &one.target_ids, known).await?
+            strangers(lake, ids, known).await?
         }
     };
     Ok(match &strangers[..] {
         [] => Ok(Named::default()),
         [stranger] => Err(format!(
-            "unknown {} {stranger:?}: neither in the registry nor in an analysed day",
-            one.target
+            "unknown {target} {stranger:?}: neither in the registry nor in an analysed day"
         )),
         several => Err(format!(
-            "unknown {}s {}: neither in the registry nor in an analysed day",
-            one.target,
+            "unknown {target}s {}: neither in the registry nor in an analysed day",
             several.join(", ")
         )),
     })
 }
 
-fn cells(given: &[String]) -> Result<Named, String> {
+fn cell(text: &str) -> Result<CellIndex, String> {
     let resolution = u8::from(ANALYSIS_RESOLUTION);
-    let mut cells = Vec::with_capacity(given.len());
-    for text in given {
-        let cell = text.parse::<CellIndex>();
-        let cell = cell.map_err(|_| format!("{text:?} is no H3 cell, such as 881f1d4887fffff"))?;
-        if cell.resolution() != ANALYSIS_RESOLUTION {
-            let its = u8::from(cell.resolution());
-            return Err(format!(
-                "cell {text} is of resolution {its}, not {resolution}"
-            ));
-        }
-        cells.push(cell.to_string());
+    let cell = parse_cell(text)
+        .ok_or_else(|| format!("{text:?} is no H3 cell, such as 881f1d4887fffff"))?;
+    if cell.resolution() != ANALYSIS_RESOLUTION {
+        let its = u8::from(cell.resolution());
+        return Err(format!(
+            "cell {text} is of resolution {its}, not {resolution}"
+        ));
     }
-    Ok(Named {
-        cells,
-        carrier_plmn: None,
-    })
+    Ok(cell)
 }
 
 async fn strangers(

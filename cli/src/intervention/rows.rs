@@ -1,9 +1,12 @@
-//! Interventions from a CSV file, every fault told with its line.
+//! Interventions from a file, every fault told with its line.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::Context;
-use schemas::interventions::{InterventionKind, TargetKind};
+use schemas::ids::trimmed;
+use schemas::interventions::{InterventionKind, TargetKind, UnknownWord};
+use tabular::{Cell, Layout, Row, Source, Table};
 
 use super::given::Given;
 use crate::exit::UsageError;
@@ -22,25 +25,18 @@ const OPTIONAL: [&str; 5] = [
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Given>> {
     let name = path.display();
     let refused = |reason: String| UsageError(format!("{name}{reason}"));
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .with_context(|| format!("cannot read {name}"))?;
-    let header = reader
-        .headers()
-        .with_context(|| format!("cannot read {name}"))?;
-    let header: Vec<String> = header.iter().map(str::to_owned).collect();
-    check(&header).map_err(|reason| refused(format!(": {reason}")))?;
-    let (mut given, mut faults) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {name}"))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        match row(&header, &record) {
-            Ok(row) => given.push(Given {
-                origin: format!("{name}:{line}: "),
-                ..row
-            }),
-            Err(fault) => faults.push(format!("{name}:{line}: {fault}")),
+    let unreadable = || format!("cannot read {name}");
+    let table = Source::path(path)
+        .open(&Layout::default())
+        .with_context(unreadable)?;
+    let columns = Columns::find(&table).map_err(|reason| refused(format!(": {reason}")))?;
+    let mut rows = table.rows(&columns.chosen).with_context(unreadable)?;
+    let (mut row, mut given, mut faults) = (Row::default(), Vec::new(), Vec::new());
+    while rows.read(&mut row).with_context(unreadable)? {
+        let origin = format!("{name}:{}: ", row.number());
+        match columns.given(&row, &origin) {
+            Ok(row) => given.push(row),
+            Err(fault) => faults.push(format!("{origin}{fault}")),
         }
     }
     if !faults.is_empty() {
@@ -52,55 +48,84 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Given>> {
     Ok(given)
 }
 
-fn check(header: &[String]) -> Result<(), String> {
-    let known = || REQUIRED.into_iter().chain(OPTIONAL);
-    if let Some(column) = header
-        .iter()
-        .find(|name| !known().any(|known| known == *name))
-    {
-        let known: Vec<&str> = known().collect();
-        return Err(format!(
-            "column {column:?} is not one of {}",
-            known.join(", ")
-        ));
+/// The columns of a file, with their places in its rows.
+struct Columns {
+    chosen: Vec<usize>,
+    names: Vec<&'static str>,
+}
+
+impl Columns {
+    fn find(table: &Table) -> Result<Self, String> {
+        let known = || REQUIRED.into_iter().chain(OPTIONAL);
+        let names = table.names();
+        if let Some(column) = names
+            .iter()
+            .find(|name| known().all(|known| known != *name))
+        {
+            let known: Vec<&str> = known().collect();
+            return Err(format!(
+                "column {column:?} is not one of {}",
+                known.join(", ")
+            ));
+        }
+        let (mut chosen, mut names) = (Vec::new(), Vec::new());
+        for name in known() {
+            match table.find(name).map_err(|twice| twice.to_string())? {
+                Some(at) => {
+                    chosen.push(at);
+                    names.push(name);
+                }
+                None if REQUIRED.contains(&name) => {
+                    return Err(format!("column {name:?} is missing"));
+                }
+                None => {}
+            }
+        }
+        Ok(Self { chosen, names })
     }
-    match REQUIRED
-        .into_iter()
-        .find(|name| !header.iter().any(|column| column == name))
-    {
-        Some(missing) => Err(format!("column {missing:?} is missing")),
-        None => Ok(()),
+
+    fn given(&self, row: &Row, origin: &str) -> Result<Given, String> {
+        if let Some(fault) = row.fault() {
+            return Err(fault.to_string());
+        }
+        let cell = |name: &str| {
+            let at = self.names.iter().position(|own| *own == name);
+            at.map_or(Cell::EMPTY, |at| row.cell(at))
+        };
+        let value = |name: &str| Some(cell(name).text()).filter(|text| !text.is_empty());
+        let needed = |name: &str| value(name).ok_or_else(|| format!("{name} is empty"));
+        let owned = |name: &str| value(name).map(str::to_owned);
+        let kind: InterventionKind = word(needed("kind")?)?;
+        let target: TargetKind = word(needed("target_kind")?)?;
+        let target_ids = target_ids(cell("target_ids"))?;
+        if target_ids.is_empty() {
+            return Err("target_ids is empty".into());
+        }
+        Ok(Given {
+            origin: origin.to_owned(),
+            kind,
+            target,
+            target_ids,
+            on: needed("started_at")?.to_owned(),
+            until: owned("ended_at"),
+            note: owned("note"),
+            by: owned("recorded_by"),
+        })
     }
 }
 
-fn row(header: &[String], record: &csv::StringRecord) -> Result<Given, String> {
-    let value = |name: &str| {
-        let at = header.iter().position(|column| column == name)?;
-        record.get(at).filter(|value| !value.is_empty())
+fn word<W: FromStr<Err = UnknownWord>>(text: &str) -> Result<W, String> {
+    text.parse().map_err(|error: UnknownWord| error.to_string())
+}
+
+/// Splits ids, each in its one spelling.
+fn target_ids(cell: Cell<'_>) -> Result<Vec<String>, String> {
+    let ids = cell.text().split(';').map(trimmed);
+    let read = |id: &str| match Cell::new(id, cell.spelling()).id() {
+        Ok(id) => Ok(id.to_owned()),
+        Err(why) => Err(format!("target_ids {id:?}: {why}")),
     };
-    let needed = |name: &str| value(name).ok_or_else(|| format!("{name} is empty"));
-    let owned = |name: &str| value(name).map(str::to_owned);
-    let kind: InterventionKind = needed("kind")?
-        .parse()
-        .map_err(|error| format!("{error}"))?;
-    let target: TargetKind = needed("target_kind")?
-        .parse()
-        .map_err(|error| format!("{error}"))?;
-    let ids = needed("target_ids")?.split(';').map(str::trim);
-    let target_ids: Vec<String> = ids.filter(|id| !id.is_empty()).map(str::to_owned).collect();
-    if target_ids.is_empty() {
-        return Err("target_ids is empty".into());
-    }
-    Ok(Given {
-        origin: String::new(),
-        kind,
-        target,
-        target_ids,
-        on: needed("started_at")?.to_owned(),
-        until: owned("ended_at"),
-        note: owned("note"),
-        by: owned("recorded_by"),
-    })
+    ids.filter(|id| !id.is_empty()).map(read).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_those_an_editor_shows() {
+        let header = "\u{feff}kind,target_kind,target_ids,started_at,note\r\n";
+        let rows =
+            "qr,merchant,m,2026-11-10,\"a\r\nb\"\r\n\r\nqr,shop,m,2026-11-10,\r\nqr,zone,z\r\n";
+        let error = read_text(&format!("{header}{rows}")).expect_err("two bad rows");
+        let error = error.to_string();
+        assert!(error.contains("done.csv:5: \"shop\" is no kind"), "{error}");
+        assert!(error.contains("done.csv:6: row is not as wide"), "{error}");
+    }
+
+    #[test]
     fn every_fault_is_told_with_its_line() {
         let header = "kind,target_kind,target_ids,started_at\n";
         let error = read_text(&format!(
@@ -143,6 +179,10 @@ mod tests {
         for (file, said) in [
             ("kind,target_kind,target_ids\n", "\"started_at\" is missing"),
             ("kind,wen\n", "\"wen\" is not one of kind, target_kind"),
+            (
+                "kind,kind,target_kind,target_ids,started_at\n",
+                "two columns are called \"kind\"",
+            ),
             (header, "has no row"),
         ] {
             let error = read_text(file).expect_err("refused").to_string();

@@ -21,12 +21,10 @@ mod field;
 mod files;
 mod identity;
 mod mapping;
-mod parquet_rows;
 mod plan;
 mod recording;
 mod run;
 mod summary;
-mod text_rows;
 mod time;
 
 pub use builtin::{BuiltinMapping, builtin_mappings};

@@ -14,10 +14,11 @@ use schemas::lake::cell_to_i64;
 use schemas::position::to_wgs84;
 use schemas::registry::{RegistryColumn, file_columns};
 use schemas::{Datum, LatLon};
+use tabular::{Cell, Row};
 
-use super::rows::{RegistryFile, TextRow};
+use super::rows::RegistryFile;
 use super::value::{Value, checked_value, days, integer, number, text};
-use super::{Ids, LoadReport, RegistryTable, RowFault};
+use super::{Ids, LoadReport, RegistryError, RegistryTable, RowFault};
 
 /// A good row: a value for every file column, and its place where it has one.
 #[derive(Debug)]
@@ -71,15 +72,24 @@ impl Checked {
     }
 
     /// Checks the rows of a file.
-    pub(super) fn read(&mut self, file: &RegistryFile) {
+    pub(super) fn read(&mut self, mut file: RegistryFile) -> Result<(), RegistryError> {
         self.files.push(file.path.clone());
-        for row in &file.rows {
+        let mut row = Row::default();
+        loop {
+            let more = file.rows.read(&mut row);
+            let unreadable = |source| RegistryError::Read {
+                file: file.path.clone(),
+                source,
+            };
+            if !more.map_err(unreadable)? {
+                return Ok(());
+            }
             self.rows_read += 1;
             let origin = Origin {
                 file: self.files.len() - 1,
-                line: row.line,
+                line: row.number(),
             };
-            match self.check(row, &origin) {
+            match self.check(&row, &file.places, &origin) {
                 Ok(good) => self.good.push(good),
                 Err(faults) => {
                     self.rows_bad += 1;
@@ -89,34 +99,41 @@ impl Checked {
         }
     }
 
-    fn check(&mut self, row: &TextRow, origin: &Origin) -> Result<GoodRow, Vec<RowFault>> {
-        let texts = match &row.values {
-            Ok(texts) => texts,
-            Err(reason) => {
-                let wrong = Wrong {
-                    column: "",
-                    value: "",
-                    reason: reason.clone(),
-                };
-                return Err(vec![self.fault(origin, &wrong)]);
-            }
-        };
+    fn check(
+        &mut self,
+        row: &Row,
+        places: &[Option<usize>],
+        origin: &Origin,
+    ) -> Result<GoodRow, Vec<RowFault>> {
+        if let Some(fault) = row.fault() {
+            let wrong = Wrong {
+                column: "",
+                value: "",
+                reason: fault.to_string(),
+            };
+            return Err(vec![self.fault(origin, &wrong)]);
+        }
+        let cells = places.iter().map(|at| match at {
+            Some(at) => row.cell(*at),
+            None => Cell::EMPTY,
+        });
+        let cells: Vec<Cell<'_>> = cells.collect();
         let mut wrong = Vec::new();
         let mut values = Vec::new();
-        for (column, text) in self.columns.iter().zip(texts) {
-            match checked_value(column, text) {
+        for (column, cell) in self.columns.iter().zip(&cells) {
+            match checked_value(column, *cell) {
                 Ok(value) => values.push(value),
                 Err(reason) => {
                     wrong.push(Wrong {
                         column: &column.column,
-                        value: text,
+                        value: cell.text(),
                         reason,
                     });
                     values.push(None);
                 }
             }
         }
-        wrong.extend(self.repeated_id(texts));
+        wrong.extend(self.repeated_id(&cells));
         let (mut declared, mut place) = (None, None);
         if self.table == RegistryTable::Terminals && wrong.is_empty() {
             match self.position(&values) {
@@ -124,7 +141,7 @@ impl Checked {
                 Err((column, reason)) => {
                     wrong.push(Wrong {
                         column,
-                        value: self.text(texts, column),
+                        value: self.cell(&cells, column).text(),
                         reason,
                     });
                 }
@@ -136,10 +153,8 @@ impl Checked {
                 .map(|wrong| self.fault(origin, wrong))
                 .collect());
         }
-        self.by_id.insert(
-            self.text(texts, self.table.id_column()).to_owned(),
-            origin.clone(),
-        );
+        let id = self.cell(&cells, self.table.id_column()).plain();
+        self.by_id.insert(id.to_owned(), origin.clone());
         Ok(GoodRow {
             values,
             declared,
@@ -153,13 +168,13 @@ impl Checked {
         at.expect("checks name columns of the contract")
     }
 
-    fn text<'r>(&self, texts: &'r [String], column: &str) -> &'r str {
-        &texts[self.at(column)]
+    fn cell<'r>(&self, cells: &[Cell<'r>], column: &str) -> Cell<'r> {
+        cells[self.at(column)]
     }
 
-    fn repeated_id<'r>(&self, texts: &'r [String]) -> Option<Wrong<'r>> {
+    fn repeated_id<'r>(&self, cells: &[Cell<'r>]) -> Option<Wrong<'r>> {
         let column = self.table.id_column();
-        let value = self.text(texts, column);
+        let value = self.cell(cells, column).plain();
         let first = self.by_id.get(value)?;
         let reason = format!("is already in {}:{}", self.files[first.file], first.line);
         Some(Wrong {

@@ -166,7 +166,7 @@ async fn every_fault_is_told_with_line_column_value_and_reason() {
             "12 allowed_radius_m \"-5\" is outside 0 or more m".to_owned(),
             "12 heartbeat_interval_s \"0\" is outside 1 to 604800 s".to_owned(),
             "12 installed_on \"2024-02-30\" is not a date of the form YYYY-MM-DD".to_owned(),
-            "14  \"\" row has 2 values, the header 11".to_owned(),
+            "14  \"\" row is not as wide as the header: 2 values, 11 columns".to_owned(),
         ]
     );
 }
@@ -308,7 +308,7 @@ async fn files_of_other_columns_or_without_rows_are_refused_by_name() {
         ("terminal_id\n", "no good row of terminals"),
         (
             "terminal_id,model\nt-1,\"P100\nt-2,P200\n",
-            "line 2: a value spans lines",
+            "terminals.csv:2: quote is not closed",
         ),
     ] {
         let file = lake.file("terminals.csv", content);
@@ -339,4 +339,90 @@ async fn an_id_in_two_files_is_told_in_the_second() {
     assert_eq!((report.rows_bad, report.faults[0].line), (1, 3));
     assert!(report.faults[0].file.ends_with("two.csv"));
     assert!(report.faults[0].reason.contains("one.csv:2"));
+}
+
+#[tokio::test]
+async fn ids_and_dates_have_one_spelling_whatever_wrote_the_file() {
+    let lake = TestLake::new();
+    let csv = "\u{feff}terminal_id;heartbeat_interval_s;installed_on;model\r\n\
+        10023.0;3600.0;2026-01-05 00:00:00; A920 Pro\u{a0}\r\n\u{3000}T4\u{200b};;;2.0\r\n";
+    let file = lake.file("terminals.csv", csv);
+    lake.load(RegistryTable::Terminals, file)
+        .await
+        .expect("the file is good");
+    let rows = lake.rows(RegistryTable::Terminals).await;
+    assert_eq!(texts(&rows, "terminal_id"), ["10023", "T4"]);
+    assert_eq!(texts(&rows, "model"), ["A920 Pro", "2.0"]);
+    let installed = rows["installed_on"].as_primitive::<Date32Type>();
+    assert_eq!(installed.value(0), 20_458);
+
+    let ids = arrow::array::Float64Array::from(vec![10_023.0, 10_024.0]);
+    let index = arrow::array::Int64Array::from(vec![0, 1]);
+    let batch = RecordBatch::try_from_iter([
+        (
+            "terminal_id",
+            std::sync::Arc::new(ids) as arrow::array::ArrayRef,
+        ),
+        ("__index_level_0__", std::sync::Arc::new(index)),
+    ])
+    .expect("columns of one length");
+    let writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None);
+    let mut writer = writer.expect("the schema can be written");
+    writer.write(&batch).expect("memory can be written");
+    let file = lake.file("t.parquet", writer.into_inner().expect("written"));
+    lake.load(RegistryTable::Terminals, file)
+        .await
+        .expect("the file is good");
+    assert_eq!(lake.ids(RegistryTable::Terminals).await, ["10023", "10024"]);
+}
+
+#[tokio::test]
+async fn what_a_spreadsheet_changed_and_what_nobody_sees_is_told() {
+    let lake = TestLake::new();
+    let csv = "terminal_id,serial_number,installed_on\n8.6012E+14,1.14002E+11,05.01.2026\n\
+        \"=\"\"00123\"\"\",'00456,2026-01-05 08:00:00\nT\u{200b}1,,\nT1,,\nT1\u{a0},,\n";
+    let file = lake.file("terminals.csv", csv);
+    let Err(RegistryError::BadRows(report)) = lake.load(RegistryTable::Terminals, file).await
+    else {
+        panic!("rows are bad")
+    };
+    let last = report.faults.last().expect("there are faults");
+    assert_eq!(last.line, 6);
+    assert!(last.reason.contains("terminals.csv:5"), "{last}");
+    let told: Vec<(u64, &str, &str)> = report.faults[..report.faults.len() - 1]
+        .iter()
+        .map(|fault| {
+            let reason = fault.reason.split([':', ',', '(']).next();
+            (
+                fault.line,
+                fault.column.as_str(),
+                reason.unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (2, "terminal_id", "has an exponent"),
+            (2, "serial_number", "has an exponent"),
+            (2, "installed_on", "is a date with the year last"),
+            (3, "terminal_id", "is marked as text for a spreadsheet "),
+            (3, "serial_number", "is marked as text for a spreadsheet "),
+            (3, "installed_on", "has a time of day"),
+            (4, "terminal_id", "holds an invisible character"),
+        ]
+    );
+    let latin1 = lake.file("m.csv", b"merchant_id,name\nM1,Caf\xe9\n");
+    let error = lake.load(RegistryTable::Merchants, latin1).await;
+    let told = error.expect_err("the row is bad").to_string();
+    assert!(
+        told.contains("m.csv:2: row is not UTF-8: byte E9 is 'é' in Latin-1"),
+        "{told}"
+    );
+    let quoted = lake.file(
+        "m.csv",
+        "merchant_id,name\nM1,\"Kiosk\nam Markt\"\nM2,Bar\n",
+    );
+    let loaded = lake.load(RegistryTable::Merchants, quoted).await;
+    assert_eq!(loaded.expect("a value may span lines").rows_loaded, 2);
 }

@@ -2,8 +2,10 @@
 
 use chrono::{NaiveDate, NaiveTime};
 use schemas::card_data::looks_like_pan;
+use schemas::ids::{InvalidId, invisible_inside};
 use schemas::registry::{RegistryColumn, RegistryType};
 use schemas::{Datum, Plmn};
+use tabular::{Cell, Misread};
 
 /// A checked value.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,31 +16,35 @@ pub(super) enum Value {
     Date(NaiveDate),
 }
 
-/// Checks one value; an empty text is none.
-pub(super) fn checked_value(column: &RegistryColumn, text: &str) -> Result<Option<Value>, String> {
-    if text.is_empty() {
+/// Checks one value; an empty cell is none.
+pub(super) fn checked_value(
+    column: &RegistryColumn,
+    cell: Cell<'_>,
+) -> Result<Option<Value>, String> {
+    if cell.is_empty() {
         return match column.required {
             true => Err("is missing".into()),
             false => Ok(None),
         };
     }
+    let outside = || Err(format!("is outside {} {}", column.valid, column.unit));
+    let told = |why: Misread| why.reason().replacen("value ", "", 1);
     match column.kind {
-        RegistryType::Text => checked_text(column, text).map(|()| Value::Text(text.to_owned())),
-        RegistryType::Integer => match text.parse() {
-            Ok(number) if in_range(column, f64::from(number)) => Ok(Value::Integer(number)),
-            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
-            Err(_) => Err("is not a whole number".into()),
+        RegistryType::Text => checked_text(column, cell).map(Value::Text),
+        RegistryType::Integer => match cell.whole() {
+            Ok(number) => match i32::try_from(number) {
+                Ok(number) if in_range(column, f64::from(number)) => Ok(Value::Integer(number)),
+                _ => outside(),
+            },
+            Err(why) => Err(told(why)),
         },
-        RegistryType::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() && in_range(column, number) => {
-                Ok(Value::Number(number))
-            }
-            Ok(_) => Err(format!("is outside {} {}", column.valid, column.unit)),
-            Err(_) => Err("is not a number with a decimal point".into()),
+        RegistryType::Number => match cell.number() {
+            Ok(number) if in_range(column, number) => Ok(Value::Number(number)),
+            Ok(_) => outside(),
+            Err(Misread::NotNumber) => Err("is not a number with a decimal point".into()),
+            Err(why) => Err(told(why)),
         },
-        RegistryType::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(Value::Date)
-            .map_err(|_| "is not a date of the form YYYY-MM-DD".into()),
+        RegistryType::Date => cell.date().map(Value::Date).map_err(told),
     }
     .map(Some)
 }
@@ -53,12 +59,34 @@ fn in_range(column: &RegistryColumn, number: f64) -> bool {
     }
 }
 
-fn checked_text(column: &RegistryColumn, text: &str) -> Result<(), String> {
-    if looks_like_pan(text) {
+/// How a column of text is read: names stay as they are written, ids have one spelling.
+fn read_text<'r>(column: &RegistryColumn, cell: Cell<'r>) -> Result<&'r str, Misread> {
+    match column.column.as_str() {
+        "terminal_id"
+        | "merchant_id"
+        | "acquirer_id"
+        | "host_id"
+        | "serial_number"
+        | "iccid_hash"
+        | "merchant_category_code" => cell.id(),
+        "model" | "firmware" | "sim_plmn" | "datum" | "country_code" | "region_code"
+        | "time_zone" | "opens_local" | "closes_local" | "status" => cell.name(),
+        _ => Ok(cell.text()),
+    }
+}
+
+fn checked_text(column: &RegistryColumn, cell: Cell<'_>) -> Result<String, String> {
+    if looks_like_pan(cell.plain()) {
         return Err("looks like a card number, which must not be kept".into());
     }
+    let text = read_text(column, cell).map_err(|why| match why {
+        Misread::Invisible => match invisible_inside(cell.text()) {
+            Some(hidden) => InvalidId::Invisible(hidden).to_string(),
+            None => why.reason().to_owned(),
+        },
+        why => why.reason().replacen("value ", "", 1),
+    })?;
     let fits = match column.column.as_str() {
-        "terminal_id" | "merchant_id" => text.chars().count() <= 64,
         "sim_plmn" => Plmn::is_valid(text),
         "iccid_hash" => (16..=64).contains(&text.len()) && text.bytes().all(is_lower_hex),
         "datum" => text.parse::<Datum>().is_ok(),
@@ -70,10 +98,9 @@ fn checked_text(column: &RegistryColumn, text: &str) -> Result<(), String> {
         }
         _ => true,
     };
-    match (fits, column.valid.is_empty()) {
-        (true, _) => Ok(()),
-        (false, true) => Err("is longer than 64 characters".into()),
-        (false, false) => Err(format!("is not valid: {}", column.valid)),
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err(format!("is not valid: {}", column.valid)),
     }
 }
 

@@ -94,7 +94,10 @@ pub(super) struct Counted {
 const ATTEMPTS_MAX: i64 = 100_000;
 
 impl<'m> AttemptPlan<'m> {
-    pub(super) fn resolve(rule: &'m AttemptRule, columns: &Columns) -> Result<Self, UnknownColumn> {
+    pub(super) fn resolve(
+        rule: &'m AttemptRule,
+        columns: &Columns<'_>,
+    ) -> Result<Self, UnknownColumn> {
         let field = |spec: &'m Option<FieldSpec>| {
             spec.as_ref()
                 .map(|spec| FieldPlan::resolve(spec, counter(), columns))
@@ -116,7 +119,7 @@ impl<'m> AttemptPlan<'m> {
     }
 
     /// Counts the row's attempts; `None` where the rule does not apply.
-    pub(super) fn count(&self, row: &Values) -> Result<Option<Counted>, Fault> {
+    pub(super) fn count(&self, row: Values<'_>) -> Result<Option<Counted>, Fault> {
         if !self.when.hold(row) {
             return Ok(None);
         }
@@ -148,7 +151,7 @@ impl<'m> AttemptPlan<'m> {
         }))
     }
 
-    fn failures(&self, attempts: i64, row: &Values) -> Result<i64, Fault> {
+    fn failures(&self, attempts: i64, row: Values<'_>) -> Result<i64, Fault> {
         if let Some(conditions) = &self.failed_when {
             return Ok(if conditions.hold(row) { attempts } else { 0 });
         }
@@ -167,7 +170,7 @@ impl<'m> AttemptPlan<'m> {
     }
 }
 
-fn number(plan: &FieldPlan<'_>, row: &Values) -> Result<Option<i64>, Fault> {
+fn number(plan: &FieldPlan<'_>, row: Values<'_>) -> Result<Option<i64>, Fault> {
     match plan.read(row)? {
         Found::Value(Cell::Integer(number)) => Ok(Some(number)),
         _ => Ok(None),

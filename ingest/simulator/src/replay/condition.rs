@@ -1,6 +1,7 @@
 //! When a rule of a mapping applies to a row.
 
 use serde::Deserialize;
+use tabular::{Cell, Spelling};
 
 use super::files::Values;
 use super::plan::{Columns, UnknownColumn};
@@ -33,7 +34,7 @@ pub(super) struct Conditions<'m>(Vec<(usize, &'m Condition)>);
 impl<'m> Conditions<'m> {
     pub(super) fn resolve(
         conditions: &'m [Condition],
-        columns: &Columns,
+        columns: &Columns<'_>,
     ) -> Result<Self, UnknownColumn> {
         let find = |condition: &'m Condition| Ok((columns.find(&condition.column)?, condition));
         conditions
@@ -44,16 +45,22 @@ impl<'m> Conditions<'m> {
     }
 
     /// Says whether all hold; without any, always.
-    pub(super) fn hold(&self, row: &Values) -> bool {
+    pub(super) fn hold(&self, row: Values<'_>) -> bool {
         self.0
             .iter()
             .all(|(column, condition)| condition.holds(row.get(*column)))
     }
 }
 
+/// Says whether two texts are one value: `43235.0` of a column with gaps is `43235`.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    let plain = |text| Cell::new(text, Spelling::Text).plain();
+    one == other || plain(one) == plain(other)
+}
+
 impl Condition {
     fn holds(&self, value: &str) -> bool {
-        let is_one = |of: &Vec<String>| of.iter().any(|other| other == value);
+        let is_one = |of: &Vec<String>| of.iter().any(|other| same(other, value));
         let number = || value.parse::<f64>().ok();
         self.any_of.as_ref().is_none_or(is_one)
             && !self.none_of.as_ref().is_some_and(is_one)

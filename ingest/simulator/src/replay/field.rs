@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemas::{ContractField, FieldKind};
+use schemas::{ContractField, FieldKind, Plmn};
 use serde::Deserialize;
+use tabular::{Cell as Read, Misread, RowFault, Spelling};
 
-use super::condition::{Condition, Conditions};
+use super::condition::{Condition, Conditions, same};
 use super::files::Values;
 use super::plan::{Columns, UnknownColumn};
 
@@ -24,6 +25,15 @@ pub(super) enum Cell {
 pub(super) struct Fault {
     pub(super) reason: &'static str,
     pub(super) detail: String,
+}
+
+impl From<&RowFault> for Fault {
+    fn from(fault: &RowFault) -> Self {
+        Self {
+            reason: fault.reason(),
+            detail: fault.detail(),
+        }
+    }
 }
 
 /// Where a field's value comes from: exactly one of `value`, `column`, `columns` and `sum`.
@@ -117,9 +127,16 @@ impl FieldSpec {
     fn constant_faults(&self, field: &ContractField) -> Vec<String> {
         let constant = self.value.as_ref().map(constant_text);
         let targets = self.map.iter().flat_map(|map| map.values().cloned());
-        let check = |text: String| match convert(Cow::Owned(text), field, "value") {
-            Err(fault) => Some(format!("{}: {}", fault.reason, fault.detail)),
-            Ok(_) => None,
+        let check = |text: String| {
+            let cell = Read::new(&text, Spelling::Text);
+            match convert(cell, field) {
+                Err(reason) => {
+                    let fault = fault(reason, "value", &text);
+                    Some(format!("{}: {}", fault.reason, fault.detail))
+                }
+                Ok(Found::Invalid) => Some(format!("{text:?} is no {}", field.name)),
+                Ok(_) => None,
+            }
         };
         constant
             .into_iter()
@@ -159,13 +176,44 @@ pub(super) enum Found {
     Null,
     /// Null because the value is not in the map.
     Unmapped,
+    /// Null because no such field holds the value: a network code without its zeros.
+    Invalid,
+}
+
+/// A value on its way through a specification, with what wrote it.
+#[derive(Debug, Clone)]
+struct Given<'r> {
+    text: Cow<'r, str>,
+    spelling: Spelling,
+}
+
+impl<'r> From<Read<'r>> for Given<'r> {
+    fn from(cell: Read<'r>) -> Self {
+        Self {
+            text: Cow::Borrowed(cell.text()),
+            spelling: cell.spelling(),
+        }
+    }
+}
+
+impl Given<'_> {
+    const fn text(text: Cow<'_, str>) -> Given<'_> {
+        Given {
+            text,
+            spelling: Spelling::Text,
+        }
+    }
+
+    fn cell(&self) -> Read<'_> {
+        Read::new(&self.text, self.spelling)
+    }
 }
 
 impl<'m> FieldPlan<'m> {
     pub(super) fn resolve(
         spec: &'m FieldSpec,
         field: &'static ContractField,
-        columns: &Columns,
+        columns: &Columns<'_>,
     ) -> Result<Self, UnknownColumn> {
         let origin = if let Some(value) = &spec.value {
             Origin::Constant(constant_text(value))
@@ -192,45 +240,48 @@ impl<'m> FieldPlan<'m> {
     }
 
     /// Makes the field's value from a row.
-    pub(super) fn read(&self, row: &Values) -> Result<Found, Fault> {
+    pub(super) fn read(&self, row: Values<'_>) -> Result<Found, Fault> {
         if !self.when.hold(row) {
             return Ok(Found::Null);
         }
         if let Origin::Sum(parts) = &self.origin {
             return self.sum(parts, row);
         }
-        let Some(text) = self.text(row) else {
+        let Some(given) = self.given(row) else {
             return Ok(Found::Null);
         };
-        let text = match self.translate(text)? {
-            Some(text) => text,
-            None => return Ok(Found::Unmapped),
+        let Some(given) = self.translate(given)? else {
+            return Ok(Found::Unmapped);
         };
-        self.finish(text).map(Found::Value)
+        self.finish(&given)
     }
 
-    fn text<'r>(&'r self, row: &'r Values) -> Option<Cow<'r, str>> {
-        let text: Cow<'r, str> = match &self.origin {
-            Origin::Constant(text) => Cow::Borrowed(text),
-            Origin::Column(column) => Cow::Borrowed(row.get(*column)),
+    fn given<'r>(&'r self, row: Values<'r>) -> Option<Given<'r>> {
+        let given = match &self.origin {
+            Origin::Constant(text) => Given::text(Cow::Borrowed(text)),
+            Origin::Column(column) => Given::from(row.cell(*column)),
             Origin::Joined(columns) => {
-                let parts: Vec<&str> = columns.iter().map(|column| row.get(*column)).collect();
+                // A whole number is joined as one, whatever type its column became for a gap.
+                let parts = columns.iter().map(|column| row.cell(*column).plain());
+                let parts: Vec<&str> = parts.collect();
                 if parts.iter().all(|part| part.is_empty()) {
                     return None;
                 }
-                Cow::Owned(parts.join(&self.spec.join))
+                Given::text(Cow::Owned(parts.join(&self.spec.join)))
             }
             Origin::Sum(_) => return None,
         };
         match (&self.spec.separator, self.spec.pick) {
-            (Some(separator), Some(pick)) => self.picked(&text, separator, pick).map(Cow::Owned),
-            _ if self.is_missing(&text) => None,
-            _ => Some(text),
+            (Some(separator), Some(pick)) => self
+                .picked(&given.text, separator, pick)
+                .map(|text| Given::text(Cow::Owned(text))),
+            _ if self.is_missing(&given.text) => None,
+            _ => Some(given),
         }
     }
 
     fn is_missing(&self, text: &str) -> bool {
-        text.is_empty() || self.spec.missing.iter().any(|missing| missing == text)
+        text.is_empty() || self.spec.missing.iter().any(|missing| same(missing, text))
     }
 
     /// Chooses among the readings of a list that are not missing.
@@ -252,40 +303,63 @@ impl<'m> FieldPlan<'m> {
         chosen.map(|text| (*text).to_owned())
     }
 
-    fn translate<'r>(&'r self, text: Cow<'r, str>) -> Result<Option<Cow<'r, str>>, Fault> {
+    fn translate<'r>(&'r self, given: Given<'r>) -> Result<Option<Given<'r>>, Fault> {
         let Some(map) = &self.spec.map else {
-            return Ok(Some(text));
+            return Ok(Some(given));
         };
-        match (map.get(text.as_ref()), self.spec.unmapped) {
-            (Some(target), _) => Ok(Some(Cow::Borrowed(target))),
-            (None, Unmapped::Keep) => Ok(Some(text)),
+        let text = given.text.as_ref();
+        // A key of digits is meant whether the column holds 43235 or 43235.0.
+        let other_spelling = || map.iter().find(|(key, _)| same(key, text));
+        let target = map
+            .get(text)
+            .or_else(|| other_spelling().map(|(_, target)| target));
+        match (target, self.spec.unmapped) {
+            (Some(target), _) => Ok(Some(Given::text(Cow::Borrowed(target)))),
+            (None, Unmapped::Keep) => Ok(Some(given)),
             (None, Unmapped::Missing) => Ok(None),
-            (None, Unmapped::Refuse) => Err(self.fault("value is not in the value map", &text)),
+            (None, Unmapped::Refuse) => Err(self.fault("value is not in the value map", text)),
         }
     }
 
-    fn finish(&self, text: Cow<'_, str>) -> Result<Cell, Fault> {
+    fn finish(&self, given: &Given<'_>) -> Result<Found, Fault> {
+        let cell = given.cell();
+        let refuse = |reason| self.fault(reason, &given.text);
         if !self.spec.is_calculated() {
-            return convert(text, self.field, &self.place());
+            return convert(cell, self.field).map_err(refuse);
         }
-        let number = parse_number(&text).ok_or_else(|| self.fault(NOT_A_NUMBER, &text))?;
+        // What a spreadsheet shortened stays so when it is multiplied.
+        if let (true, Err(why)) = (self.is_whole(), cell.whole())
+            && !matches!(why, Misread::NotWhole)
+        {
+            return Err(refuse(why.reason()));
+        }
+        let number = cell.number().map_err(|why| refuse(why.reason()))?;
         self.calculated(number)
     }
 
-    fn calculated(&self, number: f64) -> Result<Cell, Fault> {
+    fn is_whole(&self) -> bool {
+        matches!(
+            self.field.kind,
+            FieldKind::Int | FieldKind::Long | FieldKind::TimestampMillis
+        )
+    }
+
+    fn calculated(&self, number: f64) -> Result<Found, Fault> {
         let number = number * self.spec.scale.unwrap_or(1.0) + self.spec.offset.unwrap_or(0.0);
         let number = if self.spec.round {
             number.round()
         } else {
             number
         };
-        match self.field.kind {
-            FieldKind::Float | FieldKind::Double => Ok(Cell::Number(number)),
-            _ => convert(Cow::Owned(number.to_string()), self.field, &self.place()),
+        if !self.is_whole() {
+            return Ok(Found::Value(Cell::Number(number)));
         }
+        let text = number.to_string();
+        convert(Read::new(&text, Spelling::Double), self.field)
+            .map_err(|reason| self.fault(reason, &text))
     }
 
-    fn sum(&self, parts: &[FieldPlan<'m>], row: &Values) -> Result<Found, Fault> {
+    fn sum(&self, parts: &[FieldPlan<'m>], row: Values<'_>) -> Result<Found, Fault> {
         let mut sum = 0.0;
         for part in parts {
             match part.read(row)? {
@@ -295,7 +369,7 @@ impl<'m> FieldPlan<'m> {
                 other => return Ok(other),
             }
         }
-        self.calculated(sum).map(Found::Value)
+        self.calculated(sum)
     }
 
     fn place(&self) -> String {
@@ -311,9 +385,6 @@ impl<'m> FieldPlan<'m> {
     }
 }
 
-const NOT_A_NUMBER: &str = "value is not a number";
-const NOT_WHOLE: &str = "value is not a whole number";
-
 /// Longest part of a value a report repeats.
 const SHOWN_CHARS: usize = 60;
 
@@ -325,46 +396,44 @@ pub(super) fn fault(reason: &'static str, column: &str, value: &str) -> Fault {
     }
 }
 
-fn parse_number(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|number| number.is_finite())
-}
-
-/// Turns 452.0, as spreadsheets write integers, into 452.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the range is checked before"
-)]
-fn whole(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
-}
-
-fn convert(text: Cow<'_, str>, field: &ContractField, column: &str) -> Result<Cell, Fault> {
-    let refuse = |reason| Err(fault(reason, column, &text));
-    match field.kind {
-        FieldKind::Text if field.symbols.is_empty() || field.symbols.iter().any(|s| *s == text) => {
-            Ok(Cell::Text(text.into_owned()))
-        }
-        FieldKind::Text => refuse("value is not one the event field knows"),
-        FieldKind::Boolean => match text.as_ref() {
-            "true" | "True" | "1" => Ok(Cell::Boolean(true)),
-            "false" | "False" | "0" => Ok(Cell::Boolean(false)),
-            _ => refuse("value is neither true nor false"),
-        },
-        FieldKind::Float | FieldKind::Double => match parse_number(&text) {
-            Some(number) => Ok(Cell::Number(number)),
-            None => refuse(NOT_A_NUMBER),
-        },
-        FieldKind::Int | FieldKind::Long | FieldKind::TimestampMillis => {
-            let Some(number) = text.parse().ok().or_else(|| whole(parse_number(&text)?)) else {
-                return refuse(NOT_WHOLE);
-            };
-            match field.kind {
-                FieldKind::Int if i32::try_from(number).is_err() => {
-                    refuse("value does not fit 32 bits")
-                }
-                _ => Ok(Cell::Integer(number)),
+/// Turns a value into what the field holds, or says why it cannot be.
+fn convert(cell: Read<'_>, field: &ContractField) -> Result<Found, &'static str> {
+    let value = match field.kind {
+        FieldKind::Text => return text(cell, field),
+        FieldKind::Boolean => cell.boolean().map(Cell::Boolean),
+        FieldKind::Float | FieldKind::Double => cell.number().map(Cell::Number),
+        FieldKind::Int => match cell.whole() {
+            Ok(number) if i32::try_from(number).is_err() => {
+                return Err("value does not fit 32 bits");
             }
+            whole => whole.map(Cell::Integer),
+        },
+        FieldKind::Long | FieldKind::TimestampMillis => cell.whole().map(Cell::Integer),
+        FieldKind::Records(_) => return Err("a list of records cannot be mapped"),
+    };
+    value.map(Found::Value).map_err(Misread::reason)
+}
+
+fn text(cell: Read<'_>, field: &ContractField) -> Result<Found, &'static str> {
+    const NAMES: [&str; 3] = ["model", "firmware", "app_version"];
+    let name = field.name.as_str();
+    let text = if !field.symbols.is_empty() {
+        match field.symbols.iter().any(|symbol| symbol == cell.text()) {
+            true => Ok(cell.text()),
+            false => return Err("value is not one the event field knows"),
         }
-        FieldKind::Records(_) => refuse("a list of records cannot be mapped"),
-    }
+    } else if name.ends_with("_plmn") {
+        match Plmn::is_valid(cell.text()) {
+            true => Ok(cell.text()),
+            false => return Ok(Found::Invalid),
+        }
+    } else if name.ends_with("_id") {
+        cell.id()
+    } else if NAMES.contains(&name) {
+        cell.name()
+    } else {
+        Ok(cell.text())
+    };
+    text.map(|text| Found::Value(Cell::Text(text.to_owned())))
+        .map_err(Misread::reason)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use schemas::{ContractField, EventKind};
 use serde::Deserialize;
+use tabular::Layout;
 
 use super::attempts::AttemptRule;
 use super::builtin;
@@ -59,7 +60,7 @@ pub(super) struct Source {
     /// Base names this source reads, `*` standing for anything; compression endings left out.
     pub(super) files: Vec<String>,
     #[serde(default)]
-    pub(super) text: TextFormat,
+    pub(super) text: Layout,
     pub(super) time: TimeSpec,
     pub(super) terminal: TerminalSpec,
     pub(super) position: Option<PositionSpec>,
@@ -72,47 +73,6 @@ pub(super) struct Source {
     /// What counts as attempt and as failure.
     #[serde(default)]
     pub(super) attempts: Vec<AttemptRule>,
-}
-
-/// How a text file is cut into rows and values. Parquet files need none of it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct TextFormat {
-    pub(super) delimiter: char,
-    pub(super) quoting: Quoting,
-    /// Names of the columns, where the file has no header row.
-    pub(super) columns: Option<Vec<String>>,
-    /// Lines before the header.
-    pub(super) skip_lines: usize,
-    /// Lines that start so are no rows.
-    pub(super) comment: Option<String>,
-    /// Whether rows may end in one delimiter too many.
-    pub(super) trailing_delimiter: bool,
-    /// Whether the last column takes all that is left, delimiters included.
-    pub(super) last_column_takes_rest: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Quoting {
-    /// A value may be enclosed in `"`, a `"` inside it is doubled.
-    Double,
-    /// A `"` is a character like any other.
-    None,
-}
-
-impl Default for TextFormat {
-    fn default() -> Self {
-        Self {
-            delimiter: ',',
-            quoting: Quoting::Double,
-            columns: None,
-            skip_lines: 0,
-            comment: None,
-            trailing_delimiter: false,
-            last_column_takes_rest: false,
-        }
-    }
 }
 
 /// Which terminal a row speaks of.
@@ -267,11 +227,12 @@ impl Source {
         if self.files.is_empty() {
             faults.push("files is empty".into());
         }
-        if !self.text.delimiter.is_ascii() {
-            faults.push(format!(
-                "delimiter {:?} is not an ASCII character",
-                self.text.delimiter
-            ));
+        if let Some(delimiter) = self
+            .text
+            .delimiter
+            .filter(|delimiter| !delimiter.is_ascii())
+        {
+            faults.push(format!("delimiter {delimiter:?} is not an ASCII character"));
         }
         if self.emit.is_empty() && self.attempts.is_empty() {
             faults.push(

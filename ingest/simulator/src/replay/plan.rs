@@ -1,14 +1,17 @@
 //! A mapping applied to one file: its columns found, and each row made into events.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use h3o::{LatLng, Resolution};
 use schemas::EventKind;
+use schemas::ids::check_id;
+use tabular::{Misread, Table};
 
 use super::attempts::{AttemptPlan, Counted};
 use super::condition::Conditions;
 use super::field::{Cell, Fault, FieldPlan, FieldSpec, Found, fault};
-use super::files::Values;
+use super::files::{FILE_PLACE, Values};
 use super::identity::{FileIdentity, hashed_terminal};
 use super::mapping::{Emit, IdForm, PositionSpec, Source, TerminalSpec};
 use super::time::TimePlan;
@@ -16,25 +19,55 @@ use super::time::TimePlan;
 /// Name of the column that holds what the `*` of the file pattern stood for.
 pub(super) const FILE_COLUMN: &str = "@file";
 
-/// The columns of a file, with [`FILE_COLUMN`] after them.
-#[derive(Debug)]
-pub(super) struct Columns(pub(super) Vec<String>);
-
-/// A column the mapping names and the file does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no column {column:?}; the file has {}", known.join(", "))]
-pub(super) struct UnknownColumn {
-    column: String,
-    known: Vec<String>,
+/// The columns of a file, of which only those are read that a rule asks for.
+pub(super) struct Columns<'t> {
+    table: &'t Table,
+    asked_for: RefCell<Vec<usize>>,
 }
 
-impl Columns {
+/// A column the mapping names and the file does not have, or has twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UnknownColumn {
+    #[error("no column {column:?}; the file has {}", known.join(", "))]
+    Missing { column: String, known: Vec<String> },
+    #[error("{0}")]
+    Twice(String),
+}
+
+impl<'t> Columns<'t> {
+    pub(super) const fn of(table: &'t Table) -> Self {
+        Self {
+            table,
+            asked_for: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Finds a column and returns its place in the rows that will be read.
     pub(super) fn find(&self, name: &str) -> Result<usize, UnknownColumn> {
-        let found = self.0.iter().position(|column| column == name);
-        found.ok_or_else(|| UnknownColumn {
-            column: name.to_owned(),
-            known: self.0.clone(),
-        })
+        if name == FILE_COLUMN {
+            return Ok(FILE_PLACE);
+        }
+        let found = self.table.find(name);
+        let found = found.map_err(|twice| UnknownColumn::Twice(twice.to_string()))?;
+        let at = found.ok_or_else(|| {
+            let mut known = self.table.names();
+            known.push(FILE_COLUMN.to_owned());
+            let column = name.to_owned();
+            UnknownColumn::Missing { column, known }
+        })?;
+        let mut asked_for = self.asked_for.borrow_mut();
+        let place = asked_for.iter().position(|asked| *asked == at);
+        Ok(FILE_PLACE
+            + 1
+            + place.unwrap_or_else(|| {
+                asked_for.push(at);
+                asked_for.len() - 1
+            }))
+    }
+
+    /// Returns the columns that were found, in the order of their places.
+    pub(super) fn asked_for(self) -> Vec<usize> {
+        self.asked_for.into_inner()
     }
 }
 
@@ -69,7 +102,7 @@ impl<'m> KindFields<'m> {
     pub(super) fn resolve(
         kind: EventKind,
         specs: &'m BTreeMap<String, FieldSpec>,
-        columns: &Columns,
+        columns: &Columns<'_>,
     ) -> Result<Self, UnknownColumn> {
         let mut plans = Vec::new();
         for (at, field) in kind.contract().fields.iter().enumerate() {
@@ -80,17 +113,14 @@ impl<'m> KindFields<'m> {
         Ok(Self(plans))
     }
 
-    fn fill(
-        &self,
-        event: &mut Event,
-        row: &Values,
-        unmapped: &mut Vec<String>,
-    ) -> Result<(), Fault> {
+    fn fill(&self, event: &mut Event, row: Values<'_>, nulls: &mut Nulls) -> Result<(), Fault> {
         for (at, plan) in &self.0 {
+            let name = || event.kind.contract().fields[*at].name.clone();
             match plan.read(row)? {
                 Found::Value(cell) => event.cells[*at] = Some(cell),
                 Found::Null => {}
-                Found::Unmapped => unmapped.push(event.kind.contract().fields[*at].name.clone()),
+                Found::Unmapped => nulls.unmapped.push(name()),
+                Found::Invalid => nulls.invalid.push(name()),
             }
         }
         Ok(())
@@ -101,8 +131,16 @@ impl<'m> KindFields<'m> {
 #[derive(Debug, Default)]
 pub(super) struct RowEvents {
     pub(super) events: Vec<Event>,
-    /// Fields that became null because their value is not in a map.
+    pub(super) nulls: Nulls,
+}
+
+/// Fields that became null although the row has a value.
+#[derive(Debug, Default)]
+pub(super) struct Nulls {
+    /// The value is not in a map.
     pub(super) unmapped: Vec<String>,
+    /// The field holds no such value.
+    pub(super) invalid: Vec<String>,
 }
 
 /// A source's rules with their columns found in one file.
@@ -129,7 +167,7 @@ impl<'m> FilePlan<'m> {
         mapping: &'m str,
         source: &'m Source,
         file: &str,
-        columns: &Columns,
+        columns: &Columns<'_>,
     ) -> Result<Self, UnknownColumn> {
         let shared = |kind| KindFields::resolve(kind, &source.fields, columns);
         let emit = |emit: &'m Emit| {
@@ -163,7 +201,7 @@ impl<'m> FilePlan<'m> {
     }
 
     /// Makes the events of a row, the `number`th of its file.
-    pub(super) fn events(&self, number: u64, row: &Values) -> Result<RowEvents, Fault> {
+    pub(super) fn events(&self, number: u64, row: Values<'_>) -> Result<RowEvents, Fault> {
         let time_ms = self
             .time
             .read(row, number, self.identity.fraction(number))?;
@@ -173,7 +211,7 @@ impl<'m> FilePlan<'m> {
             .map(|plan| plan.read(row))
             .transpose()?
             .flatten();
-        let terminal = self.terminal.id(row, position.as_ref());
+        let terminal = self.terminal.id(row, position.as_ref())?;
         let mut draft = Draft {
             plan: self,
             number,
@@ -193,7 +231,7 @@ impl<'m> FilePlan<'m> {
 struct Draft<'p, 'm> {
     plan: &'p FilePlan<'m>,
     number: u64,
-    row: &'p Values,
+    row: Values<'p>,
     time_ms: i64,
     position: Option<Position<'m>>,
     terminal: String,
@@ -206,7 +244,7 @@ impl Draft<'_, '_> {
             if emit.when.hold(self.row) {
                 let mut event = self.begin(emit.kind)?;
                 emit.fields
-                    .fill(&mut event, self.row, &mut self.made.unmapped)?;
+                    .fill(&mut event, self.row, &mut self.made.nulls)?;
                 self.made.events.push(event);
             }
         }
@@ -241,7 +279,7 @@ impl Draft<'_, '_> {
         event.set_text("attempt_id", &self.plan.identity.attempt(self.number, nth));
         event.set_text("outcome", "no_answer");
         rule.decline
-            .fill(&mut event, self.row, &mut self.made.unmapped)?;
+            .fill(&mut event, self.row, &mut self.made.nulls)?;
         self.made.events.push(event);
         Ok(())
     }
@@ -284,7 +322,7 @@ impl Draft<'_, '_> {
             event.set_text("datum", &position.spec.datum);
             event.set_text("position_source", &position.spec.position_source);
         }
-        self.plan.shared[kind as usize].fill(&mut event, self.row, &mut self.made.unmapped)?;
+        self.plan.shared[kind as usize].fill(&mut event, self.row, &mut self.made.nulls)?;
         Ok(event)
     }
 }
@@ -300,7 +338,7 @@ impl<'m> TerminalPlan<'m> {
     fn resolve(
         mapping: &'m str,
         spec: &'m TerminalSpec,
-        columns: &Columns,
+        columns: &Columns<'_>,
     ) -> Result<Self, UnknownColumn> {
         let found = spec.columns.iter().map(|column| columns.find(column));
         Ok(Self {
@@ -310,19 +348,43 @@ impl<'m> TerminalPlan<'m> {
         })
     }
 
-    fn id(&self, row: &Values, position: Option<&Position<'_>>) -> String {
-        let mut parts: Vec<&str> = self.columns.iter().map(|column| row.get(*column)).collect();
+    fn id(&self, row: Values<'_>, position: Option<&Position<'_>>) -> Result<String, Fault> {
+        let names = self.columns.iter().zip(&self.spec.columns);
+        let parts = names.map(|(column, name)| self.part(row, *column, name));
+        let mut parts = parts.collect::<Result<Vec<&str>, Fault>>()?;
+        let named = parts.is_empty() || parts.iter().any(|part| !part.is_empty());
         let cell = position.and_then(|position| position.cell(self.spec.cell_resolution?));
+        if !named && cell.is_none() {
+            return Err(Fault {
+                reason: "no value names the terminal",
+                detail: format!("{} is empty", self.spec.columns.join(", ")),
+            });
+        }
         parts.extend(cell.as_deref());
-        match self.spec.id {
-            IdForm::Hashed => {
-                format!(
-                    "{}-{}",
-                    self.spec.prefix,
-                    hashed_terminal(self.mapping, &parts)
-                )
-            }
-            IdForm::Plain => format!("{}-{}", self.spec.prefix, parts.join("-")),
+        let id = match self.spec.id {
+            IdForm::Hashed => hashed_terminal(self.mapping, &parts),
+            IdForm::Plain => parts.join("-"),
+        };
+        let id = format!("{}-{id}", self.spec.prefix);
+        match check_id(&id) {
+            Ok(()) => Ok(id),
+            Err(why) => Err(fault(
+                Misread::from(why).reason(),
+                &self.spec.columns.join("+"),
+                &id,
+            )),
+        }
+    }
+
+    /// Reads one of the values that name the device; it may be missing beside others.
+    fn part<'r>(&self, row: Values<'r>, column: usize, name: &str) -> Result<&'r str, Fault> {
+        let cell = row.cell(column);
+        match (cell.id(), self.spec.id) {
+            (Ok(part), _) => Ok(part),
+            (Err(Misread::Missing), _) => Ok(""),
+            // Of a long name only the hash is kept.
+            (Err(Misread::TooLong), IdForm::Hashed) => Ok(cell.plain()),
+            (Err(why), _) => Err(fault(why.reason(), name, cell.text())),
         }
     }
 }
@@ -342,7 +404,7 @@ struct Position<'m> {
 }
 
 impl<'m> PositionPlan<'m> {
-    fn resolve(spec: &'m PositionSpec, columns: &Columns) -> Result<Self, UnknownColumn> {
+    fn resolve(spec: &'m PositionSpec, columns: &Columns<'_>) -> Result<Self, UnknownColumn> {
         Ok(Self {
             spec,
             lat: columns.find(&spec.lat)?,
@@ -351,7 +413,7 @@ impl<'m> PositionPlan<'m> {
     }
 
     /// Reads the position; `None` where the recording says it has none.
-    fn read(&self, row: &Values) -> Result<Option<Position<'m>>, Fault> {
+    fn read(&self, row: Values<'_>) -> Result<Option<Position<'m>>, Fault> {
         let (lat, lon) = (row.get(self.lat), row.get(self.lon));
         if lat.is_empty() && lon.is_empty() {
             return Ok(None);

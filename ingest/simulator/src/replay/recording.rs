@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use tabular::{Row, Source as File};
 
 use super::builtin;
 use super::field::Fault;
-use super::files::{self, Input};
+use super::files::{self, Values};
 use super::mapping::{Mapping, Source};
-use super::plan::{Columns, FILE_COLUMN, FilePlan, RowEvents};
+use super::plan::{Columns, FilePlan, RowEvents};
 use super::run::{ReplayError, TimeShift};
 
 /// The files of a replay, each with the source that reads it.
@@ -20,7 +21,7 @@ pub(super) struct Recording<'m> {
 }
 
 pub(super) struct RecordedFile<'m> {
-    input: Input,
+    input: File,
     pub(super) name: String,
     source: &'m Source,
     /// What the `*` of the source's pattern stands for in the name.
@@ -31,14 +32,17 @@ impl<'m> Recording<'m> {
     pub(super) fn open(mapping: &'m Mapping, paths: &[PathBuf]) -> Result<Self, ReplayError> {
         let inputs = if paths.is_empty() {
             let samples = builtin::find(&mapping.name).map_or(&[][..], |ready| ready.samples);
-            samples.iter().map(Input::Sample).collect()
+            samples
+                .iter()
+                .map(|sample| File::inside(sample.file_name, sample.bytes))
+                .collect()
         } else {
             let wanted = |name: &str| source_of(mapping, name).is_some();
             files::expand(paths, wanted).map_err(|source| {
                 let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
                 ReplayError::Read {
                     file: named.join(", "),
-                    source,
+                    source: source.into(),
                 }
             })?
         };
@@ -59,7 +63,7 @@ impl<'m> Recording<'m> {
         Ok(Self { mapping, files })
     }
 
-    fn file(mapping: &'m Mapping, input: Input) -> Result<RecordedFile<'m>, ReplayError> {
+    fn file(mapping: &'m Mapping, input: File) -> Result<RecordedFile<'m>, ReplayError> {
         let name = input.name();
         match source_of(mapping, &name) {
             Some((source, starred)) => Ok(RecordedFile {
@@ -99,27 +103,31 @@ impl<'m> Recording<'m> {
             file: file.input.shown(),
             source,
         };
-        let rows = file.input.rows(&file.source.text).map_err(unreadable)?;
-        let mut columns = rows.columns;
-        columns.push(FILE_COLUMN.to_owned());
-        let plan = FilePlan::resolve(
-            &self.mapping.name,
-            file.source,
-            &file.name,
-            &Columns(columns),
-        )
-        .map_err(|unknown| ReplayError::Column {
-            mapping: self.mapping.name.clone(),
-            file: file.name.clone(),
-            reason: unknown.to_string(),
-        })?;
-        for (number, row) in (1..).zip(rows.rows) {
-            let row = row.map_err(unreadable)?;
-            let made = row.values.and_then(|mut values| {
-                values.0.push(file.starred.clone());
-                plan.events(number, &values)
-            });
-            if visit(&file.name, row.line, made)?.is_break() {
+        let table = file.input.open(&file.source.text).map_err(unreadable)?;
+        let columns = Columns::of(&table);
+        let plan = FilePlan::resolve(&self.mapping.name, file.source, &file.name, &columns)
+            .map_err(|unknown| ReplayError::Column {
+                mapping: self.mapping.name.clone(),
+                file: file.name.clone(),
+                reason: unknown.to_string(),
+            })?;
+        let chosen = columns.asked_for();
+        let mut rows = table.rows(&chosen).map_err(unreadable)?;
+        let mut row = Row::default();
+        let mut number = 0;
+        while rows.read(&mut row).map_err(unreadable)? {
+            number += 1;
+            let made = match row.fault() {
+                Some(fault) => Err(Fault::from(fault)),
+                None => plan.events(
+                    number,
+                    Values {
+                        row: &row,
+                        starred: &file.starred,
+                    },
+                ),
+            };
+            if visit(&file.name, row.number(), made)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

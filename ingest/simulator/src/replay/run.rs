@@ -1,7 +1,6 @@
 //! A replay from beginning to end: moves times, keeps the pace, counts.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,8 +101,8 @@ pub enum ReplayError {
     Read {
         /// Path or base name.
         file: String,
-        /// What the system, the decompressor or the Parquet reader said.
-        source: io::Error,
+        /// Why it is no table, or what the system said.
+        source: tabular::ReadError,
     },
     /// A file's name matches no source of the mapping.
     #[error("mapping {mapping} has no source for file {file}: it reads {}", patterns.join(", "))]
@@ -288,8 +287,11 @@ impl Run<'_> {
             true => self.summary.rows_without_events += 1,
             false => self.summary.rows_used += 1,
         }
-        for field in row.unmapped {
+        for field in row.nulls.unmapped {
             count(&mut self.summary.values_unmapped, field);
+        }
+        for field in row.nulls.invalid {
+            count(&mut self.summary.values_invalid, field);
         }
         row.events
     }
@@ -310,7 +312,7 @@ impl Run<'_> {
     }
 
     fn send(&mut self, mut event: Event) -> Result<(), ReplayError> {
-        event.time_ms += self.shift_ms;
+        event.time_ms = event.time_ms.saturating_add(self.shift_ms);
         let summary = &mut self.summary;
         summary.events[event.kind as usize] += 1;
         summary.attempts += u64::try_from(event.counted.attempts).expect("counts are checked");

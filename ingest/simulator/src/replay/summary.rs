@@ -27,6 +27,8 @@ pub struct ReplaySummary {
     pub first_refused: Vec<RefusedRow>,
     /// Values that were not in a value map and became null, by event field.
     pub values_unmapped: BTreeMap<String, u64>,
+    /// Values their event field cannot hold and that became null, by event field: network codes that are none.
+    pub values_invalid: BTreeMap<String, u64>,
     /// Events sent, by kind in the order of [`EventKind::ALL`].
     pub events: [u64; 3],
     /// Attempts the heartbeats sent count.
@@ -62,7 +64,7 @@ impl ReplaySummary {
 pub struct RefusedRow {
     /// Base name of the file.
     pub file: String,
-    /// Line of a text file where the row begins, or row of a Parquet file; from 1.
+    /// Line where the row begins, or in a Parquet file its number; from 1.
     pub line: u64,
     /// Why, in words that are the same for every such row.
     pub reason: String,

@@ -396,7 +396,7 @@ fn bad_rows_are_named_by_line_and_reason_and_the_good_ones_go_on() {
             "rows.csv:3: time is not in the format: column t is \"soon\"",
             "rows.csv:4: value is not a number: column dbm is \"strong\"",
             "rows.csv:6: row is not as wide as the header: 1 values, 2 columns",
-            "rows.csv:7: row is not UTF-8: a byte is invalid",
+            "rows.csv:7: row is not UTF-8: byte FF is 'ÿ' in Latin-1: save the file as UTF-8",
         ]
     );
     assert_eq!(
@@ -529,6 +529,89 @@ position = { lat = "lat", lon = "lon", datum = "WGS84", position_source = "gnss"
     );
 }
 
+/// Replays a file of a mapping whose times are in seconds and whose ids are plain.
+fn replay_plain(fields: &str, rows: &[u8]) -> (ReplaySummary, Kept) {
+    let mapping = minimal("", fields)
+        .replace(
+            "prefix = \"test\"",
+            "prefix = \"x\", columns = [\"dev\"], id = \"plain\"",
+        )
+        .replace("epoch_ms", "epoch_s");
+    replay_file(&mapping, "rows.csv", rows).expect("readable")
+}
+
+#[test]
+fn network_codes_that_no_network_has_become_null_and_are_counted() {
+    let fields = r#"serving_plmn = { columns = ["mcc", "mnc"], join = "-" }"#;
+    let rows = b"dev,t,dbm,mcc,mnc\na,1793700000,-90,262,1\na,1793700001,-90,262.0,02.0\n\
+        a,1793700002,-90,310,\na,1793700003,-90,310.0,410.0\na,1793700004,-90,,\n";
+    let (summary, kept) = replay_plain(fields, rows);
+    assert_eq!(summary.rows_used, 5);
+    assert_eq!(kept.distinct("serving_plmn"), ["310-410".to_owned()].into());
+    let counted = BTreeMap::from([("serving_plmn".to_owned(), 3)]);
+    assert_eq!(summary.values_invalid, counted);
+    let constant = minimal("", r#"serving_plmn = { value = "262-1" }"#);
+    assert!(mapping_fault(&constant).contains("\"262-1\" is no serving_plmn"));
+}
+
+#[test]
+fn a_device_is_one_however_its_number_is_written_and_none_where_it_was_shortened() {
+    let fields = r#"radio_cell_id = { column = "ci", missing = ["0"], map = { 43235 = "7" }, unmapped = "keep" }"#;
+    let rows = "dev,t,dbm,ci\n10023,1793700000,-90,43235\n10023.0,1793700001,-90,43235.0\n\
+        \u{3000}10023\u{200b},1793700002,-90,0.0\n8.6012E+14,1793700003,-90,1\n=\"0012\",1793700004,-90,1\n\
+        10\u{200b}023,1793700005,-90,1\n,1793700006,-90,1\n10023,1793700007,-90,2.05E+08\n";
+    let (summary, kept) = replay_plain(fields, rows.as_bytes());
+    assert_eq!(kept.distinct("terminal_id"), ["x-10023".to_owned()].into());
+    assert_eq!(
+        kept.numbers(EventKind::Signal, "radio_cell_id"),
+        [Some(7.0), Some(7.0), None]
+    );
+    let told: Vec<(u64, &str)> = summary
+        .first_refused
+        .iter()
+        .map(|row| {
+            (
+                row.line,
+                row.reason.split([':', ',']).next().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (5, "value has an exponent"),
+            (6, "value is marked as text for a spreadsheet (= or ')"),
+            (7, "value has an invisible character inside"),
+            (8, "no value names the terminal"),
+            (9, "value has an exponent"),
+        ]
+    );
+}
+
+#[test]
+fn a_column_asked_for_is_there_once_and_others_do_not_matter() {
+    let twice = b"t,dbm,x,x\n1000,-90,1,2\n";
+    let (summary, _) = replay_file(&minimal("", ""), "rows.csv", twice).expect("readable");
+    assert_eq!(summary.rows_used, 1);
+    let fields = r#"sinr_db = { column = "x" }"#;
+    let error = replay_file(&minimal("", fields), "rows.csv", twice);
+    let told = error.err().expect("which x is unknown").to_string();
+    assert!(told.contains("two columns are called \"x\""), "{told}");
+}
+
+#[test]
+fn a_time_in_another_unit_is_refused_with_the_likely_one() {
+    let rows = b"t,dbm\n1793700000,-90\n1793700000000,-91\n1.7937E+12,-92\n";
+    let (summary, kept) = replay_file(&minimal("", ""), "rows.csv", rows).expect("readable");
+    assert_eq!(kept.numbers(EventKind::Signal, "rsrp_dbm"), [Some(-91.0)]);
+    let reasons: Vec<&String> = summary.rows_refused.keys().collect();
+    assert!(
+        reasons[0].contains("counts seconds (epoch_s)"),
+        "{reasons:?}"
+    );
+    assert!(reasons[1].contains("exponent"), "{reasons:?}");
+}
+
 fn mapping_fault(text: &str) -> String {
     Mapping::parse(text, "my.toml")
         .expect_err("the mapping is wrong")
@@ -597,8 +680,13 @@ fn what_is_wrong_with_a_mapping_is_said_before_any_row_is_read() {
         let fault = mapping_fault(&minimal(source, fields));
         assert!(fault.contains(told), "{fault}");
     }
-    let zone = minimal("", "").replace("\"epoch_ms\"", "\"%Y\", zone = \"Mars/Olympus\"");
-    assert!(mapping_fault(&zone).contains("Mars/Olympus"));
+    for (format, told) in [
+        ("\"%Y\", zone = \"Mars/Olympus\"", "Mars/Olympus"),
+        ("\"%F %T %z\", zone = \"UTC\"", "contradict each other"),
+    ] {
+        let fault = mapping_fault(&minimal("", "").replace("\"epoch_ms\"", format));
+        assert!(fault.contains(told), "{fault}");
+    }
 }
 
 #[test]

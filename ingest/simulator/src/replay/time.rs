@@ -1,8 +1,9 @@
 //! When a row happened: recorded in many forms, as a month only, or not at all.
 
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone};
+use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use tabular::{Cell, EpochUnit, Misread, Pattern, epoch_ms, in_calendar, local_instant, rfc3339};
 
 use super::field::{Fault, fault};
 use super::files::Values;
@@ -13,9 +14,10 @@ use super::plan::{Columns, UnknownColumn};
 #[serde(deny_unknown_fields)]
 pub(super) struct TimeSpec {
     column: Option<String>,
-    /// `epoch_s`, `epoch_ms`, `rfc3339`, `month` (2018-04) or a pattern such as `%Y-%m-%d %H:%M:%S`.
+    /// `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `rfc3339`, `month` (2018-04) or a pattern such as
+    /// `%Y-%m-%d %H:%M:%S`. A Parquet timestamp with a zone is its instant in each but `month`.
     format: Option<String>,
-    /// IANA name of the zone local times are in.
+    /// IANA name of the zone local times are in; only for texts that do not say their offset.
     zone: Option<String>,
     /// Time of the first row, where nothing was recorded.
     start: Option<String>,
@@ -25,12 +27,11 @@ pub(super) struct TimeSpec {
 
 #[derive(Debug)]
 enum Form {
-    EpochSeconds,
-    EpochMillis,
+    Epoch(EpochUnit),
     Rfc3339,
     /// Spread over the month by a hash of the row: the same in every replay, at any hour.
     Month(Tz),
-    Local(String, Tz),
+    Pattern(Pattern),
 }
 
 /// A time specification with its column found in a file.
@@ -50,9 +51,6 @@ enum Kind {
     },
 }
 
-/// Latest time taken, the end of the year 9999: beyond it times have no common text form.
-const LATEST_MS: i64 = 253_402_300_799_999;
-
 impl TimeSpec {
     pub(super) fn faults(&self) -> Vec<String> {
         match (&self.column, &self.start) {
@@ -64,25 +62,41 @@ impl TimeSpec {
 
     fn form(&self) -> Result<Form, String> {
         let format = self.format.as_deref().ok_or("time.format is missing")?;
-        match format {
-            "epoch_s" => Ok(Form::EpochSeconds),
-            "epoch_ms" => Ok(Form::EpochMillis),
-            "rfc3339" => Ok(Form::Rfc3339),
-            "month" => Ok(Form::Month(self.tz()?)),
-            pattern if pattern.contains('%') => Ok(Form::Local(pattern.to_owned(), self.tz()?)),
-            other => Err(format!(
-                "time.format {other:?} is none of epoch_s, epoch_ms, rfc3339, month or a % pattern"
+        let instant = match format {
+            "epoch_s" => Form::Epoch(EpochUnit::Seconds),
+            "epoch_ms" => Form::Epoch(EpochUnit::Millis),
+            "epoch_us" => Form::Epoch(EpochUnit::Micros),
+            "epoch_ns" => Form::Epoch(EpochUnit::Nanos),
+            "rfc3339" => Form::Rfc3339,
+            "month" => {
+                let zone = self.zone()?;
+                return zone
+                    .map(Form::Month)
+                    .ok_or_else(|| "time.zone is missing: a month begins by a local clock".into());
+            }
+            pattern if pattern.contains('%') => {
+                return Pattern::new(pattern, self.zone()?).map(Form::Pattern);
+            }
+            other => {
+                return Err(format!(
+                    "time.format {other:?} is none of epoch_s, epoch_ms, epoch_us, epoch_ns, rfc3339, month or a % pattern"
+                ));
+            }
+        };
+        match &self.zone {
+            None => Ok(instant),
+            Some(zone) => Err(format!(
+                "time.zone {zone:?} contradicts time.format {format:?}, whose times are instants: leave the zone out"
             )),
         }
     }
 
-    fn tz(&self) -> Result<Tz, String> {
-        let name = self
-            .zone
-            .as_deref()
-            .ok_or("time.zone is missing: the format is local time")?;
-        name.parse()
-            .map_err(|_| format!("time.zone {name:?} is not an IANA time zone"))
+    fn zone(&self) -> Result<Option<Tz>, String> {
+        let read = |name: &String| {
+            name.parse()
+                .map_err(|_| format!("time.zone {name:?} is not an IANA time zone"))
+        };
+        self.zone.as_ref().map(read).transpose()
     }
 
     fn spacing(&self) -> Result<Kind, String> {
@@ -96,7 +110,7 @@ impl TimeSpec {
         })
     }
 
-    pub(super) fn resolve(&self, columns: &Columns) -> Result<TimePlan, UnknownColumn> {
+    pub(super) fn resolve(&self, columns: &Columns<'_>) -> Result<TimePlan, UnknownColumn> {
         let checked = "the mapping was checked when it was read";
         let Some(name) = &self.column else {
             return Ok(TimePlan(self.spacing().expect(checked)));
@@ -113,61 +127,33 @@ impl TimeSpec {
 
 impl TimePlan {
     /// Returns the row's time in ms since 1970; `fraction`, of 0 to 1, places it within its month.
-    pub(super) fn read(&self, row: &Values, number: u64, fraction: f64) -> Result<i64, Fault> {
+    pub(super) fn read(&self, row: Values<'_>, number: u64, fraction: f64) -> Result<i64, Fault> {
         match &self.0 {
             Kind::Spaced { start_ms, step_ms } => {
-                let steps = i64::try_from(number - 1).expect("a file has fewer than 2^63 rows");
-                Ok(start_ms + steps * step_ms)
+                let steps = i64::try_from(number - 1).unwrap_or(i64::MAX);
+                let time_ms = steps.saturating_mul(*step_ms).saturating_add(*start_ms);
+                in_calendar(time_ms).map_err(|why| Fault {
+                    reason: why.reason(),
+                    detail: format!("row {number} of time.start and time.step_ms"),
+                })
             }
             Kind::Recorded { column, name, form } => {
-                let text = row.get(*column);
-                let refuse = |reason| fault(reason, name, text);
-                let time_ms = form.read(text, fraction).map_err(refuse)?;
-                match (0..=LATEST_MS).contains(&time_ms) {
-                    true => Ok(time_ms),
-                    false => Err(refuse("time is before 1970 or after 9999")),
-                }
+                let cell = row.cell(*column);
+                form.read(cell, fraction)
+                    .map_err(|why| fault(why.reason(), name, cell.text()))
             }
         }
     }
 }
-
-const NO_TIME: &str = "time is not in the format";
 
 impl Form {
-    fn read(&self, text: &str, fraction: f64) -> Result<i64, &'static str> {
+    fn read(&self, cell: Cell<'_>, fraction: f64) -> Result<i64, Misread> {
         match self {
-            Self::EpochSeconds => epoch(text, 1000.0),
-            Self::EpochMillis => epoch(text, 1.0),
-            Self::Rfc3339 => DateTime::parse_from_rfc3339(text)
-                .map(|time| time.timestamp_millis())
-                .map_err(|_| NO_TIME),
-            Self::Local(pattern, zone) => {
-                let local = NaiveDateTime::parse_from_str(text, pattern).map_err(|_| NO_TIME)?;
-                instant(*zone, local)
-            }
-            Self::Month(zone) => month(text, *zone, fraction),
+            Self::Epoch(unit) => epoch_ms(cell, *unit),
+            Self::Rfc3339 => in_calendar(rfc3339(cell)?.timestamp_millis()),
+            Self::Pattern(pattern) => pattern.read_ms(cell),
+            Self::Month(zone) => month(cell.text(), *zone, fraction),
         }
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the range is checked before"
-)]
-fn epoch(text: &str, scale: f64) -> Result<i64, &'static str> {
-    let time_ms = text.parse::<f64>().map_err(|_| NO_TIME)? * scale;
-    match time_ms.abs() <= 1e15 {
-        true => Ok(time_ms.round() as i64),
-        false => Err("time is before 1970 or after 9999"),
-    }
-}
-
-/// Of the two instants of an hour that clocks show twice, the earlier.
-fn instant(zone: Tz, local: NaiveDateTime) -> Result<i64, &'static str> {
-    match zone.from_local_datetime(&local) {
-        LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Ok(time.timestamp_millis()),
-        LocalResult::None => Err("local time does not exist in the zone"),
     }
 }
 
@@ -176,76 +162,74 @@ fn instant(zone: Tz, local: NaiveDateTime) -> Result<i64, &'static str> {
     clippy::cast_possible_truncation,
     reason = "a fraction of a month fits"
 )]
-fn month(text: &str, zone: Tz, fraction: f64) -> Result<i64, &'static str> {
-    let first =
-        NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| NO_TIME)?;
+fn month(text: &str, zone: Tz, fraction: f64) -> Result<i64, Misread> {
+    let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d")
+        .map_err(|_| Misread::NotTime)?;
     let next = first
         .checked_add_months(chrono::Months::new(1))
-        .ok_or(NO_TIME)?;
-    let midnight = |day: NaiveDate| instant(zone, day.and_time(chrono::NaiveTime::MIN));
+        .ok_or(Misread::NotTime)?;
+    let midnight = |day: NaiveDate| {
+        let begin = local_instant(zone, day.and_time(chrono::NaiveTime::MIN))?;
+        Ok::<_, Misread>(begin.timestamp_millis())
+    };
     let (start_ms, end_ms) = (midnight(first)?, midnight(next)?);
-    Ok(start_ms + (((end_ms - start_ms) as f64) * fraction) as i64)
+    in_calendar(start_ms + (((end_ms - start_ms) as f64) * fraction) as i64)
 }
 
 #[cfg(test)]
 mod tests {
+    use tabular::Spelling;
+
     use super::*;
 
-    fn form(format: &str, zone: &str) -> Form {
-        let spec = TimeSpec {
+    fn spec(format: &str, zone: Option<&str>) -> TimeSpec {
+        TimeSpec {
             column: Some("t".into()),
             format: Some(format.into()),
-            zone: Some(zone.into()),
+            zone: zone.map(str::to_owned),
             start: None,
             step_ms: None,
-        };
-        spec.form().expect("the format is known")
+        }
     }
 
-    #[test]
-    fn local_times_are_read_in_their_zone() {
-        let dakar = form("%Y.%m.%d_%H.%M.%S", "Africa/Dakar");
-        assert_eq!(
-            dakar.read("2025.07.18_22.11.08", 0.0),
-            Ok(1_752_876_668_000)
-        );
-        let tehran = form("%Y.%m.%d_%H.%M.%S", "Asia/Tehran");
-        assert_eq!(
-            tehran.read("2025.07.18_22.11.08", 0.0),
-            Ok(1_752_876_668_000 - 12_600_000)
-        );
-        assert_eq!(dakar.read("2025-07-18", 0.0), Err(NO_TIME));
-    }
-
-    #[test]
-    fn an_hour_that_clocks_skip_is_refused_and_one_shown_twice_is_the_earlier() {
-        let berlin = form("%Y-%m-%d %H:%M", "Europe/Berlin");
-        assert!(berlin.read("2024-03-31 02:30", 0.0).is_err());
-        assert_eq!(berlin.read("2024-10-27 02:30", 0.0), Ok(1_729_989_000_000));
+    fn read(form: &Form, text: &str, fraction: f64) -> Result<i64, Misread> {
+        form.read(Cell::new(text, Spelling::Text), fraction)
     }
 
     #[test]
     fn a_month_holds_all_its_fractions_and_no_more() {
-        let india = form("month", "Asia/Kolkata");
+        let india = spec("month", Some("Asia/Kolkata")).form().expect("known");
         let start = 1_522_521_000_000; // 2018-04-01T00:00+05:30
-        assert_eq!(india.read("2018-04", 0.0), Ok(start));
-        let last = india
-            .read("2018-04", 0.999_999_999_9)
-            .expect("the month is a month");
+        assert_eq!(read(&india, "2018-04", 0.0), Ok(start));
+        let last = read(&india, "2018-04", 0.999_999_999_9).expect("the month is a month");
         assert!((start..start + 30 * 86_400_000).contains(&last));
-        assert!(india.read("2018-13", 0.5).is_err());
+        assert!(read(&india, "2018-13", 0.5).is_err());
+        assert_eq!(read(&india, "1926-04", 0.5), Err(Misread::OutOfTime));
     }
 
     #[test]
-    fn epochs_keep_their_milliseconds() {
-        assert_eq!(
-            form("epoch_s", "UTC").read("1659662197.25", 0.0),
-            Ok(1_659_662_197_250)
-        );
-        assert_eq!(
-            form("epoch_ms", "UTC").read("1749227331837", 0.0),
-            Ok(1_749_227_331_837)
-        );
-        assert!(form("epoch_ms", "UTC").read("NaN", 0.0).is_err());
+    fn a_zone_is_for_local_times_and_for_nothing_else() {
+        for (format, zone, told) in [
+            ("%F %T", None, "time.zone is missing"),
+            ("month", None, "time.zone is missing"),
+            ("%F %T %z", Some("UTC"), "contradict each other"),
+            ("epoch_s", Some("Asia/Shanghai"), "contradicts time.format"),
+            ("rfc3339", Some("UTC"), "contradicts time.format"),
+            ("epoch", None, "is none of epoch_s, epoch_ms"),
+        ] {
+            let fault = spec(format, zone)
+                .form()
+                .expect_err("it contradicts itself");
+            assert!(fault.contains(told), "{format}: {fault}");
+        }
+    }
+
+    #[test]
+    fn an_instant_of_a_column_of_instants_is_taken_whatever_the_format() {
+        let cell = Cell::new("2026-11-03T10:00:00Z", Spelling::Instant);
+        for format in ["epoch_s", "epoch_ns", "rfc3339", "%F %T %z"] {
+            let form = spec(format, None).form().expect("known");
+            assert_eq!(form.read(cell, 0.0), Ok(1_793_700_000_000), "{format}");
+        }
     }
 }
