@@ -17,6 +17,8 @@ mod attempts;
 mod batch;
 mod builtin;
 mod condition;
+mod convert;
+mod device;
 mod field;
 mod files;
 mod identity;

@@ -1,9 +1,9 @@
 //! A cell, and what it is read as. One rule for every door: how numbers are spelled, what a
 //! spreadsheet leaves of an id, what may not be inside one.
 
-use schemas::ids::{InvalidId, check_id, invisible_inside};
+use schemas::ids::{check_id, invisible_inside};
 
-use crate::EpochUnit;
+use crate::Misread;
 
 /// A value as a file has it, without white space and invisible characters at its ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,101 +34,6 @@ pub enum Spelling {
     LocalTime,
     /// A date and time in UTC.
     Instant,
-}
-
-/// Why a cell cannot be read as what is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misread {
-    /// No value.
-    Missing,
-    /// Digits a spreadsheet dropped.
-    Shortened,
-    /// `="00123"` or `'00456`.
-    SpreadsheetText,
-    /// A whole number of a floating-point column that may have been another one.
-    Inexact,
-    /// A character nobody sees.
-    Invisible,
-    /// More than 64 characters.
-    TooLong,
-    /// Neither digits nor a floating-point spelling of them.
-    NotWhole,
-    /// More than 64 bits.
-    TooLarge,
-    /// No number, or none that is finite.
-    NotNumber,
-    /// Neither true nor false.
-    NotBoolean,
-    /// No date.
-    NotDate,
-    /// `10.11.2026` or `11/10/2026`.
-    YearLast,
-    /// A date with more than midnight.
-    TimeOfDay,
-    /// A time of another form.
-    NotTime,
-    /// A time that clocks of many zones show.
-    NoZone,
-    /// An hour that clocks skip.
-    Skipped,
-    /// Before 1970 or after 9999.
-    OutOfTime,
-    /// A time in another unit than declared.
-    OtherUnit(EpochUnit),
-}
-
-impl Misread {
-    /// Returns why, in words that are the same for every such cell.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "value is missing",
-            Self::Shortened => {
-                "value has an exponent, as spreadsheets shorten long numbers: digits are lost, export the column as text"
-            }
-            Self::SpreadsheetText => {
-                "value is marked as text for a spreadsheet (= or '): export it without the mark"
-            }
-            Self::Inexact => {
-                "value is a floating-point number too large to be exact: write the column as integers or text"
-            }
-            Self::Invisible => "value has an invisible character inside",
-            Self::TooLong => "value is longer than 64 characters",
-            Self::NotWhole => "value is not a whole number",
-            Self::TooLarge => "value does not fit 64 bits",
-            Self::NotNumber => "value is not a number",
-            Self::NotBoolean => "value is neither true nor false",
-            Self::NotDate => "value is not a date of the form YYYY-MM-DD",
-            Self::YearLast => {
-                "value is a date with the year last, of which day and month cannot be told apart: write YYYY-MM-DD"
-            }
-            Self::TimeOfDay => "value has a time of day, a date is asked for",
-            Self::NotTime => "time is not in the format",
-            Self::NoZone => {
-                "time has no zone: say which with an offset in the text, or with a pattern and a zone"
-            }
-            Self::Skipped => "local time does not exist in the zone",
-            Self::OutOfTime => "time is before 1970 or after 9999",
-            Self::OtherUnit(likely) => likely.mistaken(),
-        }
-    }
-}
-
-impl std::fmt::Display for Misread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.reason())
-    }
-}
-
-impl std::error::Error for Misread {}
-
-impl From<InvalidId> for Misread {
-    fn from(invalid: InvalidId) -> Self {
-        match invalid {
-            InvalidId::Empty => Self::Missing,
-            InvalidId::TooLong => Self::TooLong,
-            InvalidId::Invisible(_) => Self::Invisible,
-        }
-    }
 }
 
 /// Above it a double skips whole numbers.
@@ -211,7 +116,7 @@ impl<'r> Cell<'r> {
     }
 
     fn no_whole(self, digits: &str) -> Misread {
-        if is_shortened(digits) || (has_exponent(digits) && digits.parse::<f64>().is_ok()) {
+        if is_shortened(digits) || has_exponent(digits) {
             return Misread::Shortened;
         }
         if let Err(marked) = self.not_marked() {
@@ -302,15 +207,17 @@ fn is_shortened(text: &str) -> bool {
     let mantissa = mantissa.strip_prefix('-').unwrap_or(mantissa);
     let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let power = exponent.strip_prefix(['+', '-']);
+    let power = exponent.strip_prefix('+');
     whole.len() == 1
         && digits(whole)
         && digits(fraction)
         && power.is_some_and(|power| power.len() >= 2 && digits(power))
 }
 
+/// A number with an exponent that is not negative: of its whole digits some may be gone.
 fn has_exponent(text: &str) -> bool {
-    text.contains(['e', 'E'])
+    let exponent = text.split_once(['e', 'E']).map(|(_, exponent)| exponent);
+    exponent.is_some_and(|exponent| !exponent.starts_with('-')) && text.parse::<f64>().is_ok()
 }
 
 #[cfg(test)]
@@ -378,6 +285,7 @@ mod tests {
             (text("2.05E+08"), Err(Misread::Shortened)),
             (text("1e3"), Err(Misread::Shortened)),
             (text("1.5"), Err(Misread::NotWhole)),
+            (text("1.5e-3"), Err(Misread::NotWhole)),
             (text("1,234"), Err(Misread::NotWhole)),
             (text("many"), Err(Misread::NotWhole)),
             (text("NaN"), Err(Misread::NotWhole)),

@@ -45,6 +45,7 @@ mod error;
 mod form;
 mod json;
 mod lines;
+mod misread;
 mod moment;
 mod parquet;
 mod pattern;
@@ -55,8 +56,9 @@ mod table;
 mod text;
 mod time;
 
-pub use cell::{Cell, Misread, Spelling};
+pub use cell::{Cell, Spelling};
 pub use error::{ReadError, RowFault};
+pub use misread::Misread;
 pub use moment::{Grain, Moment};
 pub use pattern::Pattern;
 pub use row::Row;

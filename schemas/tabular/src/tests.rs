@@ -80,6 +80,12 @@ fn a_text_is_read_whatever_ends_its_lines_and_separates_its_values() {
 }
 
 #[test]
+fn a_spreadsheet_may_say_its_delimiter_first() {
+    let rows = read("a.csv", "sep=|\r\nid|x,y\r\na|1\r\n", &["x,y"]).expect("a table");
+    assert_eq!(rows, [good(3, &["1"])]);
+}
+
+#[test]
 fn a_bad_row_costs_itself_and_is_told_with_its_line() {
     let text = b"id,x\r\na,\"1\r\n2\"\r\n\"b,1\r\nc,2\r\nd\r\ne,\xe9\r\nf,\0\r\ng,3";
     let rows = read("a.csv", text, &["id", "x"]).expect("a table");

@@ -92,8 +92,13 @@ impl TextRows {
         if self.row_line()?.is_none() {
             return Err(ReadError::NoHeader);
         }
+        let told = told_delimiter(&self.line);
+        if told.is_some() && self.row_line()?.is_none() {
+            return Err(ReadError::NoHeader);
+        }
         if delimiter_by_name(&self.layout, name).is_none() {
-            self.delimiter = guessed(&String::from_utf8_lossy(&self.line));
+            let guess = || guessed(&String::from_utf8_lossy(&self.line));
+            self.delimiter = told.unwrap_or_else(guess);
         }
         match self.cut()? {
             Ok(()) => {}
@@ -211,6 +216,14 @@ fn delimiter_by_name(layout: &Layout, name: &str) -> Option<u8> {
         .delimiter
         .and_then(|given| u8::try_from(u32::from(given)).ok());
     given.or(by_tabs.then_some(b'\t'))
+}
+
+/// The delimiter of a line such as `sep=;`, by which spreadsheets tell each other.
+fn told_delimiter(line: &[u8]) -> Option<u8> {
+    match line {
+        [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*delimiter),
+        _ => None,
+    }
 }
 
 /// The delimiter of a header of which nothing else is known.

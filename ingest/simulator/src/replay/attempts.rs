@@ -6,7 +6,8 @@ use schemas::{ContractField, EventKind};
 use serde::Deserialize;
 
 use super::condition::{Condition, Conditions};
-use super::field::{Cell, Fault, FieldPlan, FieldSpec, Found};
+use super::convert::{Cell, Fault, Found};
+use super::field::{FieldPlan, FieldSpec};
 use super::files::Values;
 use super::mapping::field_faults;
 use super::plan::{Columns, KindFields, UnknownColumn};

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::record_batch::RecordBatch;
 use schemas::{ContractField, EventKind, FieldKind};
 
-use super::field::Cell;
+use super::convert::Cell;
 use super::plan::Event;
 use crate::publish::{EventSink, PublishError};
 

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use h3o::{LatLng, Resolution};
 use schemas::EventKind;
-use schemas::ids::check_id;
-use tabular::{Misread, Table};
+use tabular::Table;
 
 use super::attempts::{AttemptPlan, Counted};
 use super::condition::Conditions;
-use super::field::{Cell, Fault, FieldPlan, FieldSpec, Found, fault};
+use super::convert::{Cell, Fault, Found};
+use super::device::{Position, PositionPlan, TerminalPlan};
+use super::field::{FieldPlan, FieldSpec};
 use super::files::{FILE_PLACE, Values};
-use super::identity::{FileIdentity, hashed_terminal};
-use super::mapping::{Emit, IdForm, PositionSpec, Source, TerminalSpec};
+use super::identity::FileIdentity;
+use super::mapping::{Emit, Source};
 use super::time::TimePlan;
 
 /// Name of the column that holds what the `*` of the file pattern stood for.
@@ -324,133 +324,5 @@ impl Draft<'_, '_> {
         }
         self.plan.shared[kind as usize].fill(&mut event, self.row, &mut self.made.nulls)?;
         Ok(event)
-    }
-}
-
-#[derive(Debug)]
-struct TerminalPlan<'m> {
-    mapping: &'m str,
-    spec: &'m TerminalSpec,
-    columns: Vec<usize>,
-}
-
-impl<'m> TerminalPlan<'m> {
-    fn resolve(
-        mapping: &'m str,
-        spec: &'m TerminalSpec,
-        columns: &Columns<'_>,
-    ) -> Result<Self, UnknownColumn> {
-        let found = spec.columns.iter().map(|column| columns.find(column));
-        Ok(Self {
-            mapping,
-            spec,
-            columns: found.collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn id(&self, row: Values<'_>, position: Option<&Position<'_>>) -> Result<String, Fault> {
-        let names = self.columns.iter().zip(&self.spec.columns);
-        let parts = names.map(|(column, name)| self.part(row, *column, name));
-        let mut parts = parts.collect::<Result<Vec<&str>, Fault>>()?;
-        let named = parts.is_empty() || parts.iter().any(|part| !part.is_empty());
-        let cell = position.and_then(|position| position.cell(self.spec.cell_resolution?));
-        if !named && cell.is_none() {
-            return Err(Fault {
-                reason: "no value names the terminal",
-                detail: format!("{} is empty", self.spec.columns.join(", ")),
-            });
-        }
-        parts.extend(cell.as_deref());
-        let id = match self.spec.id {
-            IdForm::Hashed => hashed_terminal(self.mapping, &parts),
-            IdForm::Plain => parts.join("-"),
-        };
-        let id = format!("{}-{id}", self.spec.prefix);
-        match check_id(&id) {
-            Ok(()) => Ok(id),
-            Err(why) => Err(fault(
-                Misread::from(why).reason(),
-                &self.spec.columns.join("+"),
-                &id,
-            )),
-        }
-    }
-
-    /// Reads one of the values that name the device; it may be missing beside others.
-    fn part<'r>(&self, row: Values<'r>, column: usize, name: &str) -> Result<&'r str, Fault> {
-        let cell = row.cell(column);
-        match (cell.id(), self.spec.id) {
-            (Ok(part), _) => Ok(part),
-            (Err(Misread::Missing), _) => Ok(""),
-            // Of a long name only the hash is kept.
-            (Err(Misread::TooLong), IdForm::Hashed) => Ok(cell.plain()),
-            (Err(why), _) => Err(fault(why.reason(), name, cell.text())),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct PositionPlan<'m> {
-    spec: &'m PositionSpec,
-    lat: usize,
-    lon: usize,
-}
-
-#[derive(Debug)]
-struct Position<'m> {
-    lat: f64,
-    lon: f64,
-    spec: &'m PositionSpec,
-}
-
-impl<'m> PositionPlan<'m> {
-    fn resolve(spec: &'m PositionSpec, columns: &Columns<'_>) -> Result<Self, UnknownColumn> {
-        Ok(Self {
-            spec,
-            lat: columns.find(&spec.lat)?,
-            lon: columns.find(&spec.lon)?,
-        })
-    }
-
-    /// Reads the position; `None` where the recording says it has none.
-    fn read(&self, row: Values<'_>) -> Result<Option<Position<'m>>, Fault> {
-        let (lat, lon) = (row.get(self.lat), row.get(self.lon));
-        if lat.is_empty() && lon.is_empty() {
-            return Ok(None);
-        }
-        let lat = degrees(&self.spec.lat, lat)?;
-        let lon = degrees(&self.spec.lon, lon)?;
-        // Both sides come from the same decimal text, so equality is exact.
-        if self.spec.missing_pairs.contains(&(lat, lon)) {
-            return Ok(None);
-        }
-        match schemas::LatLon::new(lat, lon) {
-            Ok(_) => Ok(Some(Position {
-                lat,
-                lon,
-                spec: self.spec,
-            })),
-            Err(off) => Err(Fault {
-                reason: IMPOSSIBLE,
-                detail: off.to_string(),
-            }),
-        }
-    }
-}
-
-const IMPOSSIBLE: &str = "position is impossible";
-
-fn degrees(column: &str, text: &str) -> Result<f64, Fault> {
-    text.parse().map_err(|_| fault(IMPOSSIBLE, column, text))
-}
-
-impl Position<'_> {
-    fn cell(&self, resolution: u8) -> Option<String> {
-        let place = LatLng::new(self.lat, self.lon).ok()?;
-        Some(
-            place
-                .to_cell(Resolution::try_from(resolution).ok()?)
-                .to_string(),
-        )
     }
 }

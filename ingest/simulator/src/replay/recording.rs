@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tabular::{Row, Source as File};
 
 use super::builtin;
-use super::field::Fault;
+use super::convert::Fault;
 use super::files::{self, Values};
 use super::mapping::{Mapping, Source};
 use super::plan::{Columns, FilePlan, RowEvents};

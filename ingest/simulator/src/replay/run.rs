@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batches;
-use super::field::Fault;
+use super::convert::Fault;
 use super::mapping::Mapping;
 use super::plan::{Event, RowEvents};
 use super::recording::Recording;

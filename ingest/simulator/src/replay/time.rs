@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use tabular::{Cell, EpochUnit, Misread, Pattern, epoch_ms, in_calendar, local_instant, rfc3339};
 
-use super::field::{Fault, fault};
+use super::convert::{Fault, fault};
 use super::files::Values;
 use super::plan::{Columns, UnknownColumn};
 
