@@ -33,6 +33,10 @@ QUESTIONS = {
         "select rat, count(*), count(distinct terminal_id) from {} group by rat order by rat",
     ),
     "one day": ("signal_readings", "select count(*) from {} where event_date = date '{day}'"),
+    "one terminal": (
+        "signal_readings",
+        "select count(*), count(distinct event_date) from {} where terminal_id = '{terminal}'",
+    ),
     "attempts by model": ("heartbeats", "select model, sum(attempts) from {} group by model order by model"),
 }
 
@@ -56,10 +60,10 @@ def asked(program, lake, query):
     return "\n".join(rows), seconds
 
 
-def answers(lake, day, programs, connection):
+def answers(lake, day, terminal, programs, connection):
     """Yields question, and the answer and median seconds of everybody."""
     for name, (table, query) in QUESTIONS.items():
-        query = query.replace("{day}", day)
+        query = query.replace("{day}", day).replace("{terminal}", terminal)
         others = duckdb_source(lake, table)
         runs = {who: [] for who in [*programs, "notspot, copies too", "duckdb"]}
         said = {}
@@ -102,10 +106,11 @@ def main():
         for lake in (once, twice):
             measured([programs["notspot"], "maintain", lake, "--log", "error"])
         day, _ = asked(programs["notspot"], once, "select cast(max(event_date) - interval '2 days' as date) from heartbeats")
+        terminal, _ = asked(programs["notspot"], once, "select max(terminal_id) from signal_readings")
         for kind, lake in (("no copies", once), ("all twice", twice)):
             rows, _ = asked(programs["notspot"], lake, "select count(*) from lake.signal_readings")
             print(f"{kind}: {int(rows):,} rows of signal_readings")
-            for name, said, seconds in answers(lake, day, programs, connection):
+            for name, said, seconds in answers(lake, day, terminal, programs, connection):
                 times = "  ".join(f"{who} {took:.3f} s" for who, took in seconds.items())
                 ratio = seconds["notspot"] / seconds["duckdb"]
                 print(f"{kind:10}{name:24}{times}  notspot/duckdb {ratio:.2f}", flush=True)

@@ -32,7 +32,7 @@ pub mod report;
 pub mod session;
 pub mod stat;
 pub mod tables;
-mod views;
+pub mod views;
 
 pub use map::{MapCarrier, MapCell, MapData, map_cells};
 pub use session::{Answer, AsOf, LakeSession, SessionError, SessionOptions};

@@ -1,5 +1,7 @@
 //! The one place a `SessionContext` is built: owns tables, functions, views and the limits of a session.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,7 +11,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
-use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -19,57 +20,20 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::TryStreamExt;
+use futures::future::try_join_all;
 use object_store::ObjectStore;
 use schemas::Table;
 use url::Url;
 
-use crate::tables::{Copies, DataFile, LakeTable, OnceTable, Snapshot, SnapshotError, TableState};
+use crate::tables::{Copies, DataFile, LakeTable, OnceTable, PinnedTable, TableState};
 use crate::{dialect, functions, views};
+
+pub use error::SessionError;
 
 /// SQL schema of the tables as they lie in the lake, duplicates included.
 pub const RAW_SCHEMA: &str = "lake";
 /// SQL schema of the fact tables without copies, which the views are made of.
 const ONCE_SCHEMA: &str = "once";
-
-/// Why a session cannot be opened or a statement not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The lake's place is neither a path nor a URL this build knows.
-    #[error(transparent)]
-    Location(#[from] lake::TableError),
-    /// There is no table at the place.
-    #[error("no lake at {lake}: it holds none of the tables {tables}")]
-    NoLake {
-        /// The place as given.
-        lake: String,
-        /// The tables looked for.
-        tables: String,
-    },
-    /// A table cannot be read.
-    #[error(transparent)]
-    Table(#[from] SnapshotError),
-    /// The statement is not run as it is typed; the text says what to type instead.
-    #[error("{0}")]
-    Refused(String),
-    /// The engine refused or failed.
-    #[error(transparent)]
-    Query(DataFusionError),
-}
-
-impl From<DataFusionError> for SessionError {
-    fn from(error: DataFusionError) -> Self {
-        match dialect::cause(error) {
-            DataFusionError::External(cause) => match cause.downcast::<dialect::Refusal>() {
-                Ok(refusal) => Self::Refused(refusal.to_string()),
-                Err(cause) => match cause.downcast::<SnapshotError>() {
-                    Ok(error) => Self::Table(*error),
-                    Err(cause) => Self::Query(DataFusionError::External(cause)),
-                },
-            },
-            cause => Self::Query(cause),
-        }
-    }
-}
 
 /// The moment a session looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -139,22 +103,23 @@ impl Answer {
 }
 
 /// A session over one lake.
+///
+/// When it is opened the versions of all tables are found; the files of a table are listed when a
+/// statement asks for it.
 pub struct LakeSession {
     context: SessionContext,
     location: Url,
     as_of: AsOf,
-    tables: Vec<TableState>,
     /// In the order of [`Table::ALL`].
     opened: Vec<Arc<LakeTable>>,
     facts: Vec<Arc<LakeTable>>,
-    fact_rows_by_day: BTreeMap<NaiveDate, u64>,
 }
 
 impl std::fmt::Debug for LakeSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LakeSession")
             .field("location", &self.location.as_str())
-            .field("tables", &self.tables)
+            .field("as_of", &self.as_of)
             .finish_non_exhaustive()
     }
 }
@@ -166,7 +131,8 @@ impl LakeSession {
     /// deduplicated views under their plain names.
     ///
     /// # Errors
-    /// When there is no lake, or one of its tables has another layout or an unreadable log.
+    /// When there is no lake, or the log of one of its tables cannot be listed. One that cannot be
+    /// read, or has another layout, is an error of the statement that asks for it.
     pub async fn open(lake: &str, options: SessionOptions) -> Result<Self, SessionError> {
         let location = lake::lake_url(lake)?;
         let config = session_config(&options);
@@ -182,13 +148,12 @@ impl LakeSession {
             context,
             location,
             as_of: options.as_of,
-            tables: Vec::new(),
             opened: Vec::new(),
             facts: Vec::new(),
-            fact_rows_by_day: BTreeMap::new(),
         };
         session.refresh().await?;
-        if session.tables.iter().all(|state| state.version.is_none()) {
+        let mut versions = session.opened.iter().map(|table| table.pinned().version);
+        if versions.all(|version| version.is_none()) {
             let facts = Table::ALL
                 .iter()
                 .filter(|table| table.event_kind().is_some());
@@ -220,31 +185,39 @@ impl LakeSession {
         self.open_tables(|table| tables.contains(&table)).await
     }
 
-    async fn open_tables(&mut self, anew: impl Fn(Table) -> bool) -> Result<(), SessionError> {
-        let mut opened: Vec<Arc<LakeTable>> = Vec::with_capacity(Table::ALL.len());
-        for (at, table) in Table::ALL.into_iter().enumerate() {
-            if let Some(known) = self.opened.get(at)
-                && !anew(table)
-            {
-                opened.push(known.clone());
-                continue;
+    /// Finds the versions of some tables, all together, so that they are of one moment.
+    async fn pin(&self, anew: impl Fn(Table) -> bool) -> Result<Vec<Arc<LakeTable>>, SessionError> {
+        let pinned = Table::ALL.into_iter().enumerate().map(|(at, table)| {
+            let known = self.opened.get(at).filter(|_| !anew(table)).cloned();
+            async move {
+                match known {
+                    Some(known) => Ok((known, None)),
+                    None => PinnedTable::find(&self.location, table, self.as_of)
+                        .await
+                        .map(|(pinned, store)| (Arc::new(LakeTable::new(pinned)), store)),
+                }
             }
-            let (snapshot, store) = Snapshot::load(&self.location, table, self.as_of).await?;
+        });
+        let mut opened = Vec::with_capacity(Table::ALL.len());
+        for (table, store) in try_join_all(pinned).await? {
             if let Some(store) = store
                 && self.location.scheme() != "file"
             {
-                self.context
-                    .register_object_store(snapshot.store_url.as_ref(), store);
+                let root = table.pinned().store_url.clone();
+                self.context.register_object_store(root.as_ref(), store);
             }
-            opened.push(Arc::new(LakeTable::new(snapshot)));
+            opened.push(table);
         }
+        Ok(opened)
+    }
+
+    async fn open_tables(&mut self, anew: impl Fn(Table) -> bool) -> Result<(), SessionError> {
+        let opened = self.pin(anew).await?;
         let [raw, once] = [(); 2].map(|()| Arc::new(MemorySchemaProvider::new()));
-        let mut fact_rows_by_day = BTreeMap::new();
         let mut facts = Vec::new();
         for table in &opened {
-            let name = table.snapshot().table.name().to_owned();
-            if table.snapshot().table.event_kind().is_some() {
-                table.add_rows_by_day(&mut fact_rows_by_day);
+            let name = table.pinned().table.name().to_owned();
+            if table.pinned().table.event_kind().is_some() {
                 facts.push(table.clone());
                 once.register_table(name.clone(), Arc::new(OnceTable::new(table.clone())))?;
             }
@@ -257,13 +230,10 @@ impl LakeSession {
         catalog.register_schema(RAW_SCHEMA, raw)?;
         catalog.register_schema(ONCE_SCHEMA, once)?;
         views::register(&self.context).await?;
-        self.tables = opened
-            .iter()
-            .map(|table| table.snapshot().state())
-            .collect();
+        // The views have what they need of it; nobody else is to ask it.
+        catalog.deregister_schema(ONCE_SCHEMA, true)?;
         self.opened = opened;
         self.facts = facts;
-        self.fact_rows_by_day = fact_rows_by_day;
         Ok(())
     }
 
@@ -278,19 +248,54 @@ impl LakeSession {
     }
 
     /// Returns version, files and rows of every table.
-    pub fn tables(&self) -> &[TableState] {
-        &self.tables
+    ///
+    /// # Errors
+    /// When the log of one cannot be read.
+    pub async fn tables(&self) -> Result<Vec<TableState>, SessionError> {
+        let mut states = Vec::with_capacity(self.opened.len());
+        for table in &self.opened {
+            states.push(table.snapshot().await?.state());
+        }
+        Ok(states)
+    }
+
+    /// Tells whether somebody wrote a table.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub async fn has(&self, table: Table) -> Result<bool, SessionError> {
+        let mut tables = self.opened.iter();
+        match tables.find(|opened| opened.pinned().table == table) {
+            Some(opened) => Ok(opened.snapshot().await?.version.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Returns how many rows, copies included, the fact tables hold of each day, by their logs.
-    pub fn fact_rows_by_day(&self) -> &BTreeMap<NaiveDate, u64> {
-        &self.fact_rows_by_day
+    ///
+    /// # Errors
+    /// When one of the logs cannot be read.
+    pub async fn fact_rows_by_day(&self) -> Result<BTreeMap<NaiveDate, u64>, SessionError> {
+        let mut days = BTreeMap::new();
+        for table in &self.facts {
+            table.add_rows_by_day(&mut days).await?;
+        }
+        Ok(days)
     }
 
     /// Returns the files of a day in the fact tables, with their partition cells.
-    pub(crate) fn fact_files(&self, day: NaiveDate) -> Vec<(Table, Option<String>, DataFile)> {
-        let files = self.facts.iter().flat_map(|table| table.files_of(day));
-        files.collect()
+    ///
+    /// # Errors
+    /// When one of the logs cannot be read.
+    pub(crate) async fn fact_files(
+        &self,
+        day: NaiveDate,
+    ) -> Result<Vec<(Table, Option<String>, DataFile)>, SessionError> {
+        let mut files = Vec::new();
+        for table in &self.facts {
+            files.extend(table.files_of(day).await?);
+        }
+        Ok(files)
     }
 
     /// Returns which rows of a fact table's files of a day are copies.
@@ -303,7 +308,7 @@ impl LakeSession {
         day: NaiveDate,
     ) -> Result<Copies, SessionError> {
         let mut facts = self.facts.iter();
-        match facts.find(|lake| lake.snapshot().table == table) {
+        match facts.find(|lake| lake.pinned().table == table) {
             Some(lake) => Ok(lake.copies_of_day(&self.context.state(), day).await?),
             None => Ok(Copies::default()),
         }

@@ -55,6 +55,19 @@ const NEWEST: [Table; 8] = [
     Table::Actions,
 ];
 
+/// Returns name and grain of the views that are no table under its plain name.
+pub fn derived() -> [(&'static str, String); 2] {
+    // The first sentence of the first comment, as the tables' own docs are written.
+    let grain = |sql: &str| {
+        let first = sql.trim_start_matches("-- ").split([':', '.']).next();
+        first.unwrap_or("").replacen("One row", "one row", 1)
+    };
+    [
+        ("failures", grain(FAILURES)),
+        ("failure_causes", grain(FAILURE_CAUSES)),
+    ]
+}
+
 /// Puts the views over the tables registered now.
 pub(crate) async fn register(context: &SessionContext) -> Result<()> {
     for (name, sql) in VIEWS {

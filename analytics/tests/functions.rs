@@ -1,6 +1,8 @@
 //! SQL functions as a person calls them: names, argument types and nulls, through the whole engine.
 
+mod dialect;
 mod fixture;
+mod h3;
 
 use fixture::{FixtureLake, query};
 
@@ -17,6 +19,29 @@ async fn one_row(select: &str) -> String {
         .filter(|value| !value.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The value of an expression as JSON.
+async fn json_of(select: &str) -> String {
+    use analytics::report::{Format, render};
+    let session = FixtureLake::new().await.session().await;
+    let answer = session.collect(&format!("select {select} as x")).await;
+    let answer = answer.unwrap_or_else(|error| panic!("{select}: {error}"));
+    let mut out = Vec::new();
+    render::write(Format::NdJson, &answer.schema, &answer.batches, &mut out).expect("written");
+    let text = String::from_utf8(out).expect("UTF-8");
+    let value = text.trim().strip_prefix("{\"x\":");
+    let value = value.and_then(|rest| rest.strip_suffix('}'));
+    value.expect("an object of one value").to_owned()
+}
+
+/// What is said of an expression that has no value.
+async fn error_of(select: &str) -> String {
+    let session = FixtureLake::new().await.session().await;
+    match session.collect(&format!("select {select} as x")).await {
+        Ok(_) => panic!("{select} has a value"),
+        Err(error) => error.to_string(),
+    }
 }
 
 #[tokio::test]

@@ -183,10 +183,8 @@ async fn a_table_nobody_wrote_yet_is_empty_and_has_its_columns() {
         answer.schema.fields().len(),
         Table::Terminals.schema().fields().len() + 1
     );
-    let state = lake
-        .tables()
-        .iter()
-        .find(|state| state.table == Table::Terminals);
+    let states = lake.tables().await.expect("readable logs");
+    let state = states.iter().find(|state| state.table == Table::Terminals);
     assert_eq!(state.expect("every table has a state").version, None);
 }
 
@@ -203,6 +201,71 @@ async fn a_refreshed_session_sees_what_was_committed_since() {
     assert!(query(&session, count).await.contains("| 5 |"));
     session.refresh().await.expect("a readable lake");
     assert!(query(&session, count).await.contains("| 6 |"));
+}
+
+#[tokio::test]
+async fn a_session_sees_all_tables_of_the_moment_it_was_opened_at() {
+    let mut lake = four_partitions().await;
+    let session = lake.session().await;
+    // Nothing has asked for declines yet.
+    let later = vec![decline(9, "t9", "2026-11-25T00:00:00Z", None)];
+    lake.append(Table::Declines, later).await;
+    let count = "select count(*) as n from declines";
+    assert!(query(&session, count).await.contains("| 5 |"));
+    assert!(query(&lake.session().await, count).await.contains("| 6 |"));
+}
+
+#[tokio::test]
+async fn only_the_log_of_a_table_that_is_asked_for_is_read() {
+    let lake = four_partitions().await;
+    let log = lake
+        .path()
+        .join("heartbeats/_delta_log/00000000000000000000.json");
+    std::fs::write(log, "no log at all").expect("written");
+    let session = lake.session().await;
+    assert!(
+        query(&session, "select count(*) as n from declines")
+            .await
+            .contains("| 5 |")
+    );
+    let error = session.collect("select count(*) from heartbeats").await;
+    let error = error.expect_err("a broken log").to_string();
+    assert!(error.contains("cannot read the table log of"), "{error}");
+    assert!(session.tables().await.is_err());
+}
+
+#[tokio::test]
+async fn a_filter_on_what_copies_share_is_the_scans_own_in_the_view() {
+    let folder = four_partitions().await;
+    let lake = folder.session().await;
+    for (filter, column) in [
+        ("terminal_id = 't1'", "terminal_id"),
+        (
+            "event_id = '00000000-0000-0000-0000-000000000002'",
+            "event_id",
+        ),
+        ("event_time >= '2026-11-24 09:00'", "event_time"),
+        ("cell_r9 is not null", "cell_r9"),
+    ] {
+        let plan = plan(
+            &lake,
+            &format!("select latency_ms from declines where {filter}"),
+        )
+        .await;
+        assert!(plan.contains(&format!("predicate={column}@")), "{plan}");
+        assert!(plan.contains("pruning_predicate="), "{plan}");
+        assert!(!plan.contains("FilterExec"), "{plan}");
+    }
+    // Row groups by bloom filters too.
+    let one = plan(
+        &lake,
+        "select latency_ms from declines where terminal_id = 't1'",
+    )
+    .await;
+    assert!(
+        one.contains("required_guarantees=[terminal_id in (t1)]"),
+        "{one}"
+    );
 }
 
 #[tokio::test]
@@ -276,11 +339,9 @@ async fn another_layout_version_is_refused_by_both_numbers_and_the_table() {
         }
     }
     lake.create(Table::Quarantine, properties).await;
-    let path = lake.path().to_str().expect("a UTF-8 path");
-    let error = LakeSession::open(path, SessionOptions::default())
-        .await
-        .expect_err("a new layout");
-    let error = error.to_string();
+    let session = lake.session().await;
+    let error = session.collect("select count(*) from quarantine").await;
+    let error = error.expect_err("a new layout").to_string();
     assert!(
         error.contains("/quarantine has layout version 999, this build reads version 1"),
         "{error}"

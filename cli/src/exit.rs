@@ -109,7 +109,7 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = error.downcast_ref::<SessionError>() {
         return match error {
-            SessionError::Query(_) => None,
+            SessionError::Query(_) | SessionError::Refused(_) => None,
             _ => Some(Exit::Lake),
         };
     }

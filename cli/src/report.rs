@@ -69,10 +69,7 @@ pub fn run(
     let lake = args.lake.clone();
     let work = move || async move {
         let lake = lake.open().await?;
-        let is_analysed = lake
-            .tables()
-            .iter()
-            .any(|state| state.table == Table::Actions && state.version.is_some());
+        let is_analysed = lake.has(Table::Actions).await?;
         Ok::<_, anyhow::Error>((report.run(&lake, &params).await?, is_analysed))
     };
     let Some((answer, is_analysed)) = until_stopped(work, interrupt, &Stop::default())? else {

@@ -18,6 +18,8 @@ use crate::lake::LakeArgs;
 use crate::output::OutputArgs;
 use crate::runtime;
 
+use commands::ShellCommand;
+
 const EXAMPLES: &str = "\
 Examples:
   notspot sql                              a shell with history and completion
@@ -25,9 +27,15 @@ Examples:
   notspot sql -f my.sql --format csv > my.csv
   notspot sql -c \"select * from signal_readings where event_date = '2026-11-01'\" -o readings.parquet
   notspot sql --lake /data/lake -c 'explain select * from declines'
+  notspot sql -c '\\d'                       tables and views; \\d TABLE its columns, \\df our functions
 
 Tables: deduplicated events as heartbeats, signal_readings and declines, with duplicates as lake.heartbeats
-and so on; terminals, merchants and quarantine beside them. Nothing in a statement writes to the lake.";
+and so on; terminals, merchants and quarantine beside them. Nothing in a statement writes to the lake.
+
+As in PostgreSQL: a fraction cast to a whole number is rounded, halves away from zero; the quotient of whole
+numbers is one, so a rate is rate(failures, attempts) and not sum(failures) / sum(attempts); a sum that does
+not fit is an error; a time at time zone has no zone; a text is not compared with a number. An H3 cell may be
+written as hexadecimal text.";
 
 /// Arguments of `notspot sql`.
 #[derive(Debug, Args)]
@@ -60,6 +68,11 @@ pub fn run(
     let Some(text) = text else {
         return shell::run(lake, args.output.clone(), out, interrupt, &runtime);
     };
+    if let Some(command) = ShellCommand::read(&text) {
+        let command = command.map_err(UsageError)?;
+        return runtime.block_on(commands::answer(&command, &lake, &args.output, out));
+    }
+    let text = statements::clean(&text).map_err(UsageError)?;
     let statements = statements::split(&text);
     if statements.len() != 1 && !args.output.is_table_on_stdout() {
         let count = statements.len();
@@ -81,20 +94,27 @@ pub fn run(
 impl SqlArgs {
     /// Returns what is to be run; `None` for the shell.
     fn text(&self) -> anyhow::Result<Option<String>> {
+        let told = |place: &str, bytes| match statements::read(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(fault) => Err(UsageError(format!("cannot read {place}: {fault}")).into()),
+        };
         let read_stdin = || {
-            let mut text = String::new();
+            let mut bytes = Vec::new();
             std::io::stdin()
-                .read_to_string(&mut text)
+                .read_to_end(&mut bytes)
                 .context("cannot read standard input")?;
-            Ok(Some(text))
+            told("standard input", bytes)
         };
         match (&self.command, &self.file) {
             (Some(command), _) => Ok(Some(command.clone())),
             (None, Some(file)) if file.as_os_str() == "-" => read_stdin(),
             (None, Some(file)) => {
-                let text = std::fs::read_to_string(file);
-                text.map(Some)
-                    .with_context(|| format!("cannot read {}", file.display()))
+                let place = file.display().to_string();
+                let bytes = std::fs::read(file);
+                told(
+                    &place,
+                    bytes.with_context(|| format!("cannot read {place}"))?,
+                )
             }
             (None, None) if std::io::stdin().is_terminal() => Ok(None),
             (None, None) => read_stdin(),

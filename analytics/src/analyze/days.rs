@@ -57,7 +57,7 @@ pub(super) async fn publish_activity(
     spans: impl Iterator<Item = (NaiveDate, NaiveDate)>,
     steps: &mut Steps<'_>,
 ) -> Result<(), AnalyzeError> {
-    let facts = lake.fact_rows_by_day();
+    let facts = lake.fact_rows_by_day().await?;
     let wanted: BTreeMap<NaiveDate, u64> = spans
         .flat_map(|(from, to)| facts.range(from..=to))
         .map(|(day, rows)| (*day, *rows))

@@ -17,10 +17,11 @@ pub(super) async fn days(
         "select distinct event_date from lake.terminal_days \
          where event_date between date '{from}' and date '{to}'"
     );
+    let facts = lake.fact_rows_by_day().await?;
     let mut emptied = BTreeMap::new();
     for batch in &lake.collect(&sql).await?.batches {
         let days = columns::days(batch, "event_date")?.into_iter().flatten();
-        let without = days.filter(|day| !lake.fact_rows_by_day().contains_key(day));
+        let without = days.filter(|day| !facts.contains_key(day));
         emptied.extend(without.map(|day| (day, 0)));
     }
     Ok(emptied)

@@ -132,7 +132,7 @@ pub async fn analyze(
     options: &AnalyzeOptions,
     progress: &mut (dyn FnMut(&Doing) + Send),
 ) -> Result<Analysis, AnalyzeError> {
-    let facts = lake.fact_rows_by_day().clone();
+    let facts = lake.fact_rows_by_day().await?;
     let (from, to) = window(&facts, options)?;
     let roll_up_from = options.from.unwrap_or(from);
     if roll_up_from > to {

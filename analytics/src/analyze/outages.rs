@@ -104,7 +104,7 @@ async fn failing(
     names: &Arc<Names>,
 ) -> Result<Vec<FailingTerminals>, AnalyzeError> {
     let mut all = Failing::default();
-    for (day, _) in lake.fact_rows_by_day().range(from..=to) {
+    for (day, _) in lake.fact_rows_by_day().await?.range(from..=to) {
         all.merge(rollup::failing(lake, registry, *day, names).await?);
     }
     Ok(all.rows)

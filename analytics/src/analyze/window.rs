@@ -73,7 +73,7 @@ pub(super) async fn publish(
     steps: &mut Steps<'_>,
 ) -> Result<Option<Vec<String>>, AnalyzeError> {
     let app_id = format!("analyze/{METHOD_VERSION}/{from}/{to}");
-    let made_from = inputs(lake);
+    let made_from = inputs(lake).await?;
     let done = DerivedTable::open(lake.location(), LAST).await?;
     if done.made_from(&app_id).await? == Some(made_from) {
         return Ok(None);
@@ -177,9 +177,10 @@ impl Publication {
 /// Returns a number that changes with the version of any input.
 ///
 /// Not their sum: an analysis as of a moment reads some tables at lower versions, and writes others.
-fn inputs(lake: &LakeSession) -> i64 {
-    let inputs = lake.tables().iter();
+async fn inputs(lake: &LakeSession) -> Result<i64, AnalyzeError> {
+    let inputs = lake.tables().await?;
     let versions = inputs
+        .iter()
         .filter(|state| INPUTS.contains(&state.table))
         .map(|state| state.version.map_or(0, |version| version + 1));
     let mixed = versions.fold(0_u64, |mixed, version| {
@@ -188,7 +189,7 @@ fn inputs(lake: &LakeSession) -> i64 {
             .wrapping_add(version)
     });
     // A version of Delta is not negative.
-    i64::try_from(mixed & (u64::MAX >> 1)).expect("63 bits")
+    Ok(i64::try_from(mixed & (u64::MAX >> 1)).expect("63 bits"))
 }
 
 /// Returns when the newest heartbeat of the window's days came.

@@ -20,9 +20,11 @@ mod types;
 
 use std::sync::Arc;
 
+use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 pub(crate) use aliases::ALIASES;
@@ -44,6 +46,17 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(overflow::CheckedArithmetic));
     rules
+}
+
+/// Returns the columns that the expressions of a node may name.
+fn schema_of(plan: &LogicalPlan) -> Result<DFSchema> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = plan {
+        let columns = scan.source.schema();
+        let columns = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &columns)?;
+        schema.merge(&columns);
+    }
+    Ok(schema)
 }
 
 /// Plans a statement as it is meant.

@@ -55,9 +55,7 @@ fn unknown_table(state: &SessionState, asked: &TableReference) -> Refusal {
     }
     let name = asked.to_string();
     let near = hint(nearest(&name, known.iter().map(String::as_str)));
-    Refusal(format!(
-        "there is no table {name:?}{near}; show tables lists them"
-    ))
+    Refusal(format!("there is no table {name:?}{near}; \\d lists them"))
 }
 
 fn hint(near: Option<&str>) -> String {
@@ -74,13 +72,22 @@ pub(super) fn explained(state: &SessionState, error: DataFusionError) -> DataFus
             } => Some(unknown_column(field, valid_fields)),
             _ => None,
         },
-        DataFusionError::Plan(text) => text
-            .strip_prefix("Invalid function '")
-            .and_then(|rest| rest.split('\'').next())
-            .map(|name| unknown_function(state, name)),
+        DataFusionError::Plan(text) => match text.strip_prefix("Invalid function '") {
+            Some(rest) => rest
+                .split('\'')
+                .next()
+                .map(|name| unknown_function(state, name)),
+            None => own_words(text).map(|text| Refusal(text.to_owned())),
+        },
         _ => None,
     };
     refusal.map_or(error, Into::into)
+}
+
+/// What a function of ours says of its arguments, without what the engine puts around it.
+fn own_words(text: &str) -> Option<&str> {
+    let (_, own) = text.split_once("user-defined coercion failed with: Error during planning: ")?;
+    Some(own.split(". No function matches").next().unwrap_or(own))
 }
 
 fn unknown_column(asked: &Column, valid: &[Column]) -> Refusal {
@@ -112,6 +119,6 @@ fn unknown_function(state: &SessionState, asked: &str) -> Refusal {
         .filter(|name| asked.len() > 3 || name.starts_with(&asked[..asked.len().min(1)]));
     let near = hint(nearest(&asked, alike));
     Refusal(format!(
-        "there is no function {asked}{near}; information_schema.routines lists them"
+        "there is no function {asked}{near}; \\df lists ours, information_schema.routines all"
     ))
 }

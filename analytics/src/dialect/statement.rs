@@ -202,7 +202,8 @@ mod tests {
     use super::*;
 
     fn rewritten(sql: &str) -> Result<String> {
-        let mut statement = DFParser::parse_sql(sql)?.remove(0);
+        let mut statements = DFParser::parse_sql(sql)?;
+        let mut statement = statements.pop_front().expect("a statement");
         rewrite(&mut statement)?;
         Ok(statement.to_string())
     }

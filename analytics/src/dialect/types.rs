@@ -8,11 +8,10 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr::{BinaryExpr, Cast, InSubquery, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::Refusal;
+use super::{Refusal, schema_of};
 use crate::functions::cell_number;
 
 /// The rule.
@@ -26,7 +25,7 @@ impl AnalyzerRule for TypedAsMeant {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
+            let schema = schema_of(&plan)?;
             if let LogicalPlan::Join(join) = &plan {
                 for (left, right) in &join.on {
                     check_join(left, right, &schema)?;

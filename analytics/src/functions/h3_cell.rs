@@ -65,12 +65,14 @@ mod tests {
 
     #[test]
     fn a_position_off_the_globe_has_no_cell() {
-        let cells = kernel(&[
+        let columns = [
             floats([Some(91.0), Some(f64::NAN), Some(1.0), None]),
             floats([Some(0.0), Some(0.0), Some(181.0), Some(1.0)]),
             ints([Some(9); 4]),
-        ]);
-        assert_eq!(cells.expect("no error").null_count(), 4);
+        ];
+        for form in [Form::Number, Form::Text] {
+            assert_eq!(kernel(form, &columns).null_count(), 4);
+        }
         assert_eq!(cell_of(1.0, 1.0, 16), None);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn from_origin() -> SqlFunction {
         doc: "list of the edges from a cell to each of its neighbours",
     };
     SqlFunction::new(doc, [vec![Arg::Cell]], Returns::Cells, |args| {
-        let edges = cells(&args[0]).map(|cell| Ok(cell.map(CellIndex::edges)));
+        let edges = cells(&args[0]).map(|cell| Ok(cell.map(sorted_edges)));
         cell_list_column(Form::of(&args[0]), edges)
     })
 }
@@ -53,6 +53,12 @@ pub(super) fn length() -> SqlFunction {
         let lengths: ArrayRef = Arc::new(lengths.collect::<Result<Float64Array>>()?);
         Ok(lengths)
     })
+}
+
+fn sorted_edges(cell: CellIndex) -> Vec<DirectedEdgeIndex> {
+    let mut edges: Vec<DirectedEdgeIndex> = cell.edges().collect();
+    edges.sort_unstable();
+    edges
 }
 
 fn length_of(edge: DirectedEdgeIndex, unit: &str) -> Result<f64> {

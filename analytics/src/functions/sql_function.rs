@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -31,8 +31,6 @@ pub(super) enum Arg {
     Float,
     /// Text.
     Text,
-    /// A time with or without a zone, or a day.
-    Time,
 }
 
 /// What a function returns.
@@ -104,8 +102,8 @@ impl SqlFunction {
 /// Returns the type an argument is turned into; `None` when it may not be of the type given.
 fn taken(arg: Arg, given: &DataType) -> Option<DataType> {
     use DataType::{
-        Date32, Dictionary, FixedSizeList, Float64, Int64, LargeList, LargeUtf8, List, ListView,
-        Null, Timestamp, Utf8, Utf8View,
+        Dictionary, FixedSizeList, Float64, Int64, LargeList, LargeUtf8, List, ListView, Null,
+        Utf8, Utf8View,
     };
     let given = match given {
         Dictionary(_, values) => values,
@@ -130,11 +128,6 @@ fn taken(arg: Arg, given: &DataType) -> Option<DataType> {
         Arg::Int if given.is_integer() || *given == Null => Some(Int64),
         Arg::Float if given.is_numeric() || *given == Null => Some(Float64),
         Arg::Text if is_text || *given == Null => Some(Utf8),
-        Arg::Time => match given {
-            Timestamp(..) | Date32 => Some(given.clone()),
-            Null => Some(Timestamp(TimeUnit::Microsecond, None)),
-            _ => None,
-        },
         _ => None,
     }
 }
@@ -146,7 +139,6 @@ const fn wanted(arg: Arg) -> &'static str {
         Arg::Int => "a whole number",
         Arg::Float => "a number",
         Arg::Text => "a text",
-        Arg::Time => "a time or a day",
     }
 }
 

@@ -12,6 +12,7 @@ use schemas::lake::{STORED_RESOLUTION, cell_to_i64};
 use schemas::spelling::nearest;
 
 use super::{Report, ReportError};
+use crate::near::nearest;
 use h3o::CellIndex;
 
 /// A parameter of a report.

@@ -1,7 +1,7 @@
 //! Writes an answer: owns the formats a person or program gets.
 //!
 //! - `table`: a text table, for people: numbers with a fraction are cut to five decimals.
-//! - `csv`: a header, then a line a row; null is empty.
+//! - `csv`: a header, then a line a row; null is empty, a list is its text.
 //! - `json`: one array of objects; null columns are written as null.
 //! - `ndjson`: one object a line.
 //! - `parquet`: a file with the columns' own types, zstd.
@@ -14,11 +14,11 @@ use std::io::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::util::display::FormatOptions;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_options;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -99,7 +99,7 @@ pub enum RenderError {
 /// Writes rows in a format.
 ///
 /// # Errors
-/// When the output fails, or a column has no form in the format (a list in CSV).
+/// When the output fails, or a column has no form in the format.
 pub fn write(
     format: Format,
     schema: &SchemaRef,
@@ -136,24 +136,13 @@ fn write_table(
 
 /// Turns columns of floating point numbers into text a person can take in.
 fn with_short_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let mut fields = Vec::with_capacity(batch.num_columns());
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_floating() {
-            let wide = cast(column, &DataType::Float64)?;
-            let texts = wide
-                .as_primitive::<Float64Type>()
-                .iter()
-                .map(|value| value.map(short));
-            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
-            columns.push(Arc::new(texts.collect::<StringArray>()));
-        } else {
-            fields.push(Arc::clone(field));
-            columns.push(Arc::clone(column));
-        }
-    }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+    let texts = |column: &ArrayRef| {
+        let wide = cast(column, &DataType::Float64)?;
+        let numbers = wide.as_primitive::<Float64Type>().iter();
+        let texts = numbers.map(|value| value.map(short));
+        Ok(Arc::new(texts.collect::<StringArray>()) as ArrayRef)
+    };
+    replaced(batch, DataType::is_floating, texts)
 }
 
 /// Writes a number with at most five decimals; one under 1 with five significant digits.
@@ -187,11 +176,44 @@ fn write_csv(
         .with_header(true)
         .build(out);
     // As in a table, the header does not depend on there being rows.
-    writer.write(&RecordBatch::new_empty(schema.clone()))?;
+    writer.write(&with_flat_columns(&RecordBatch::new_empty(schema.clone()))?)?;
     for batch in batches {
-        writer.write(batch)?;
+        writer.write(&with_flat_columns(batch)?)?;
     }
     Ok(())
+}
+
+/// Turns columns of lists and structures into text, which CSV has no other form of.
+fn with_flat_columns(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let texts = |column: &ArrayRef| {
+        let options = FormatOptions::default();
+        let values = ArrayFormatter::try_new(column, &options)?;
+        let rows = 0..column.len();
+        let texts = rows.map(|row| column.is_valid(row).then(|| values.value(row).to_string()));
+        Ok(Arc::new(texts.collect::<StringArray>()) as ArrayRef)
+    };
+    replaced(batch, |kind| kind.is_nested(), texts)
+}
+
+/// Replaces the columns of some types by their text.
+fn replaced(
+    batch: &RecordBatch,
+    is_replaced: impl Fn(&DataType) -> bool,
+    text: impl Fn(&ArrayRef) -> Result<ArrayRef, ArrowError>,
+) -> Result<RecordBatch, ArrowError> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if is_replaced(field.data_type()) {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(text(column)?);
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }
 
 fn write_json<F: arrow::json::writer::JsonFormat>(

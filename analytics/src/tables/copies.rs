@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 
 use super::scan::{parquet_options, partitioned_file};
 use super::sightings::{Gathered, NO_PLACE, Sighting, Sightings, key};
-use super::{DataFile, Snapshot};
+use super::{DataFile, PinnedTable};
 
 /// What all copies of an event share, so that a filter on it keeps or drops all of them.
 const SHARED: [&str; 4] = ["event_id", "terminal_id", "event_time", "event_date"];
@@ -138,7 +138,7 @@ impl Kept {
 /// # Errors
 /// When a file cannot be read, or neither memory nor disk hold what must be compared.
 pub(super) async fn find(
-    snapshot: &Snapshot,
+    pinned: &PinnedTable,
     state: &dyn Session,
     mut files: Vec<DataFile>,
     filters: &[Expr],
@@ -147,7 +147,7 @@ pub(super) async fn find(
     let rows: Option<Vec<usize>> = files.iter().map(DataFile::rows).collect();
     // Where a log does not say how many rows a file has, they are counted.
     let filters = if rows.is_some() { filters } else { &[] };
-    let plan = plan(snapshot, state, &files, filters)?;
+    let plan = plan(pinned, state, &files, filters)?;
     let mut tasks = JoinSet::new();
     for partition in 0..plan.properties().partitioning.partition_count() {
         let stream = plan.execute(partition, state.task_ctx())?;
@@ -168,12 +168,12 @@ pub(super) async fn find(
 
 /// Plans a scan of what copies are told by, with the number of each file and row.
 fn plan(
-    snapshot: &Snapshot,
+    pinned: &PinnedTable,
     state: &dyn Session,
     files: &[DataFile],
     filters: &[Expr],
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let schema = table_schema(snapshot.table)?;
+    let schema = table_schema(pinned.table)?;
     // Files were chosen by the filters on days.
     let others = filters.iter().filter(|filter| !is_of_days(filter)).cloned();
     let mut source =
@@ -191,7 +191,7 @@ fn plan(
     let tasks = state.config().target_partitions();
     let day = READ.len();
     let wanted = (0..schema.table_schema().fields().len()).filter(|column| *column != day);
-    let config = FileScanConfigBuilder::new(snapshot.store_url.clone(), Arc::new(source))
+    let config = FileScanConfigBuilder::new(pinned.store_url.clone(), Arc::new(source))
         .with_file_groups(FileGroup::new(numbered).split_files(tasks))
         .with_projection_indices(Some(wanted.collect()))?
         .build();

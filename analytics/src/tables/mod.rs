@@ -7,6 +7,7 @@
 
 mod copies;
 mod once;
+mod pinned;
 mod pruning;
 mod scan;
 mod sightings;
@@ -15,6 +16,8 @@ mod statistics;
 
 pub(crate) use copies::Copies;
 pub(crate) use once::OnceTable;
+pub(crate) use pinned::PinnedTable;
 pub(crate) use scan::LakeTable;
-pub(crate) use snapshot::{DataFile, Snapshot};
+pub(crate) use snapshot::DataFile;
+use snapshot::Snapshot;
 pub use snapshot::{SnapshotError, TableState};

@@ -55,7 +55,7 @@ impl TableProvider for OnceTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.inner.needed(state, filters)?;
+        let files = self.inner.needed(state, filters).await?;
         let (copies, files) = match limit {
             None => (self.inner.copies(state, filters).await?, files),
             Some(rows) => self.some(state, files, rows).await?,

@@ -90,7 +90,11 @@ fn possible_matches<'a>(
     let Some(predicate) = builder.build(filter) else {
         return Ok(files.to_vec());
     };
-    let kept = predicate.prune(&FileBounds { files, schema })?;
+    let kept = predicate.prune(&FileBounds {
+        table,
+        files,
+        schema,
+    })?;
     Ok(keep(files, kept.into_iter()))
 }
 
@@ -116,6 +120,7 @@ pub(super) fn partition_schema(table: Table) -> SchemaRef {
 
 /// The files' statistics, a file a container. A bound need not be a value of the column to prune.
 struct FileBounds<'a> {
+    table: Table,
     files: &'a [&'a DataFile],
     schema: SchemaRef,
 }
@@ -129,10 +134,16 @@ impl FileBounds<'_> {
         let index = self.schema.index_of(column.name()).ok()?;
         let unknown = ScalarValue::try_from(self.schema.field(index).data_type()).ok()?;
         let values = self.files.iter().map(|file| {
-            let column = &file.statistics.column_statistics[index];
-            bound(column).get_value().unwrap_or(&unknown).clone()
+            let column = self.column(file, index);
+            bound(&column).get_value().unwrap_or(&unknown).clone()
         });
         ScalarValue::iter_to_array(values).ok()
+    }
+
+    fn column(&self, file: &DataFile, index: usize) -> ColumnStatistics {
+        let field = (index, self.schema.field(index));
+        file.statistics
+            .column(self.table, &file.partition_values, field)
     }
 }
 
@@ -154,7 +165,7 @@ impl PruningStatistics for FileBounds<'_> {
         let counts = self
             .files
             .iter()
-            .map(|file| exact(&file.statistics.column_statistics[index].null_count));
+            .map(|file| exact(&self.column(file, index).null_count));
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 
@@ -162,7 +173,7 @@ impl PruningStatistics for FileBounds<'_> {
         let counts = self
             .files
             .iter()
-            .map(|file| exact(&file.statistics.num_rows));
+            .map(|file| file.rows().and_then(|rows| u64::try_from(rows).ok()));
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, ScalarValue, Statistics, project_schema};
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, project_schema};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
@@ -20,15 +20,17 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 use schemas::Table;
+use tokio::sync::OnceCell;
 
 use super::copies::{self, Copies, is_of_days, is_shared};
 use super::pruning::{is_partition_filter, needed_files, partition_schema};
-use super::{DataFile, Snapshot};
+use super::{DataFile, PinnedTable, Snapshot, SnapshotError};
 
-/// One table at one version, as DataFusion sees it.
+/// One table at one version, as DataFusion sees it; its files are listed when it is first asked.
 #[derive(Debug)]
 pub(crate) struct LakeTable {
-    snapshot: Snapshot,
+    pinned: PinnedTable,
+    snapshot: OnceCell<Snapshot>,
     /// Copies of the days they were looked for in.
     copies: Mutex<BTreeMap<Option<i32>, Copies>>,
 }
@@ -36,52 +38,79 @@ pub(crate) struct LakeTable {
 /// Days are looked through together up to so many rows: a day with little in it costs little, and
 /// memory is bounded by the largest day.
 const ROWS_AT_ONCE: usize = 1 << 21;
+/// Scans of more files describe none to the engine by its statistics, of which each has a dozen
+/// kilobytes: they were pruned already, and would only be put in order by them.
+const DESCRIBED: usize = 1000;
 
 impl LakeTable {
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
+    pub(crate) fn new(pinned: PinnedTable) -> Self {
         Self {
-            snapshot,
+            pinned,
+            snapshot: OnceCell::new(),
             copies: Mutex::default(),
         }
     }
 
-    pub(crate) fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    pub(crate) fn pinned(&self) -> &PinnedTable {
+        &self.pinned
+    }
+
+    fn table(&self) -> Table {
+        self.pinned.table
+    }
+
+    /// Reads the log, once.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is of another layout.
+    pub(crate) async fn snapshot(&self) -> std::result::Result<&Snapshot, SnapshotError> {
+        let load = || Snapshot::load(&self.pinned);
+        self.snapshot.get_or_try_init(load).await
+    }
+
+    /// As [`LakeTable::snapshot`], for the engine.
+    async fn listed(&self) -> Result<&Snapshot> {
+        let snapshot = self.snapshot().await;
+        snapshot.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
     /// Adds the rows of each day, the first partition column of a fact table.
-    pub(crate) fn add_rows_by_day(&self, days: &mut BTreeMap<NaiveDate, u64>) {
-        for file in self.snapshot.files.iter() {
+    pub(crate) async fn add_rows_by_day(
+        &self,
+        days: &mut BTreeMap<NaiveDate, u64>,
+    ) -> std::result::Result<(), SnapshotError> {
+        for file in self.snapshot().await?.files.iter() {
             let Some(ScalarValue::Date32(Some(day))) = file.partition_values.first() else {
                 continue;
             };
-            let rows = file.statistics.num_rows.get_value();
             if let Some(day) = Date32Type::to_naive_date_opt(*day) {
-                *days.entry(day).or_default() += rows.map_or(0, |rows| *rows as u64);
+                *days.entry(day).or_default() += file.rows().map_or(0, |rows| rows as u64);
             }
         }
+        Ok(())
     }
 
     /// Returns the files of a day of a fact table, with their partition cells.
-    pub(crate) fn files_of(
+    pub(crate) async fn files_of(
         &self,
         day: NaiveDate,
-    ) -> impl Iterator<Item = (Table, Option<String>, DataFile)> {
+    ) -> std::result::Result<impl Iterator<Item = (Table, Option<String>, DataFile)>, SnapshotError>
+    {
         let day = ScalarValue::Date32(Some(Date32Type::from_naive_date(day)));
-        let files = self.snapshot.files.iter();
+        let files = self.snapshot().await?.files.iter();
         let of_day = files.filter(move |file| file.partition_values[0] == day);
-        of_day.map(|file| {
+        Ok(of_day.map(|file| {
             let cell = match &file.partition_values[1] {
                 ScalarValue::Utf8(cell) => cell.clone(),
                 _ => None,
             };
-            (self.snapshot.table, cell, file.clone())
-        })
+            (self.table(), cell, file.clone())
+        }))
     }
 
     /// Splits the schema as the files do: partition columns are not inside them.
     fn table_schema(&self) -> TableSchema {
-        let table = self.snapshot.table;
+        let table = self.table();
         let schema = table.schema();
         let in_file =
             |field: &&FieldRef| !table.partition_columns().contains(&field.name().as_str());
@@ -96,7 +125,7 @@ impl LakeTable {
 #[async_trait]
 impl TableProvider for LakeTable {
     fn schema(&self) -> SchemaRef {
-        self.snapshot.table.schema()
+        self.table().schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -107,7 +136,7 @@ impl TableProvider for LakeTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match is_partition_filter(self.snapshot.table, filter) {
+        let support = |filter: &&Expr| match is_partition_filter(self.table(), filter) {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Inexact,
         };
@@ -121,15 +150,20 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.needed(state, filters)?;
+        let files = self.needed(state, filters).await?;
         self.plan(state, projection, files, limit, &Copies::default())
     }
 }
 
 impl LakeTable {
     /// Returns the files that may hold a row for which every filter is true.
-    pub(super) fn needed(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
-        needed_files(state, self.snapshot.table, &self.snapshot.files, filters)
+    pub(super) async fn needed(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<DataFile>> {
+        let files = &self.listed().await?.files;
+        needed_files(state, self.table(), files, filters)
     }
 
     /// Returns what is a copy among the rows for which every shared filter is true, and maybe more.
@@ -142,7 +176,7 @@ impl LakeTable {
             .cloned()
             .collect();
         let mut days: BTreeMap<Option<i32>, Vec<DataFile>> = BTreeMap::new();
-        for file in self.needed(state, &shared)? {
+        for file in self.needed(state, &shared).await? {
             days.entry(file.day()).or_default().push(file);
         }
         let is_whole = shared.iter().all(is_of_days);
@@ -159,7 +193,7 @@ impl LakeTable {
         }
         for block in blocks(days) {
             let files = block.iter().flat_map(|(_, files)| files.iter().cloned());
-            let copies = copies::find(&self.snapshot, state, files.collect(), &shared).await?;
+            let copies = copies::find(&self.pinned, state, files.collect(), &shared).await?;
             found.extend(&copies);
             if is_whole {
                 let mut known = self.copies.lock().expect("nobody panics holding the lock");
@@ -190,28 +224,74 @@ impl LakeTable {
         limit: Option<usize>,
         copies: &Copies,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files: Vec<PartitionedFile> = files
-            .iter()
-            .filter_map(|file| without_copies(file, copies))
-            .collect();
+        let statistics = self.statistics(&files, copies)?;
+        let has_few = files.len() <= DESCRIBED;
+        let describe = |file| self.without_copies(file, copies, has_few);
+        let files: Vec<PartitionedFile> = files.iter().filter_map(describe).collect();
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(
                 &self.schema(),
                 projection,
             )?)));
         }
-        let per_file = files.iter().filter_map(|file| file.statistics.as_deref());
-        let statistics = Statistics::try_merge_iter(per_file, &self.schema())?;
         let tasks = state.config().target_partitions();
         let source = ParquetSource::new(self.table_schema())
             .with_table_parquet_options(parquet_options(state));
-        let config = FileScanConfigBuilder::new(self.snapshot.store_url.clone(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.pinned.store_url.clone(), Arc::new(source))
             .with_file_groups(FileGroup::new(files).split_files(tasks))
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// Returns the statistics of all files together, as they are without copies.
+    fn statistics(&self, files: &[DataFile], copies: &Copies) -> Result<Statistics> {
+        let schema = self.schema();
+        let mut together: Option<Statistics> = None;
+        // Some at a time: those of one file, with all its columns, take many kilobytes.
+        for some in files.chunks(64) {
+            let some = some
+                .iter()
+                .filter_map(|file| self.statistics_of(file, copies));
+            let some: Vec<Statistics> = together.take().into_iter().chain(some).collect();
+            together = match some.is_empty() {
+                true => None,
+                false => Some(Statistics::try_merge_iter(&some, &schema)?),
+            };
+        }
+        Ok(together.unwrap_or_else(|| Statistics::new_unknown(&schema)))
+    }
+
+    /// Returns the statistics of a file without its copies; `None` when nothing is left.
+    fn statistics_of(&self, file: &DataFile, copies: &Copies) -> Option<Statistics> {
+        let statistics = file.all_statistics(self.table());
+        let Some(kept) = copies.kept(file) else {
+            return Some(statistics);
+        };
+        let mut statistics = statistics.to_inexact();
+        statistics.num_rows = Precision::Exact(kept.rows);
+        (kept.rows > 0).then_some(statistics)
+    }
+
+    /// Describes a file to the scan without its copies; `None` when nothing is left.
+    fn without_copies(
+        &self,
+        file: &DataFile,
+        copies: &Copies,
+        with_statistics: bool,
+    ) -> Option<PartitionedFile> {
+        let mut described = partitioned_file(file, file.partition_values.clone());
+        if with_statistics {
+            // Set as they are: `with_statistics` would call the values of a null partition not null.
+            described.statistics = Some(Arc::new(self.statistics_of(file, copies)?));
+        }
+        let Some(kept) = copies.kept(file) else {
+            return Some(described);
+        };
+        let selection = ParquetRowSelection::new(kept.selection.clone());
+        (kept.rows > 0).then(|| described.with_extension(selection))
     }
 }
 
@@ -248,21 +328,6 @@ pub(super) fn parquet_options(state: &dyn Session) -> TableParquetOptions {
         global: state.config_options().execution.parquet.clone(),
         ..TableParquetOptions::default()
     }
-}
-
-/// Describes a file to the scan without its copies; `None` when nothing is left.
-fn without_copies(file: &DataFile, copies: &Copies) -> Option<PartitionedFile> {
-    let mut described = partitioned_file(file, file.partition_values.clone());
-    let Some(kept) = copies.kept(file) else {
-        // Set as they are: `with_statistics` would call the values of a null partition not null.
-        described.statistics = Some(file.statistics.clone());
-        return Some(described);
-    };
-    let mut statistics = file.statistics.as_ref().clone().to_inexact();
-    statistics.num_rows = Precision::Exact(kept.rows);
-    described.statistics = Some(Arc::new(statistics));
-    let selection = ParquetRowSelection::new(kept.selection.clone());
-    (kept.rows > 0).then(|| described.with_extension(selection))
 }
 
 pub(super) fn partitioned_file(file: &DataFile, values: Vec<ScalarValue>) -> PartitionedFile {

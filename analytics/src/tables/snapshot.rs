@@ -5,18 +5,16 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::common::{ScalarValue, Statistics};
-use datafusion::execution::object_store::ObjectStoreUrl;
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::table::state::DeltaTableState;
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use object_store::ObjectStore;
+use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use object_store::path::Path;
 use schemas::Table;
 use schemas::lake::{LAYOUT_VERSION, NULL_PARTITION, PROPERTY_LAYOUT_VERSION};
 use url::Url;
 
-use super::statistics;
-use crate::session::AsOf;
+use super::pinned::PinnedTable;
+use super::statistics::FileStatistics;
 
 /// Why a table of the lake cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +89,6 @@ pub struct TableState {
 pub(crate) struct Snapshot {
     pub(crate) table: Table,
     pub(crate) version: Option<u64>,
-    pub(crate) store_url: ObjectStoreUrl,
     pub(crate) files: Arc<[DataFile]>,
 }
 
@@ -104,8 +101,8 @@ pub(crate) struct DataFile {
     pub(crate) modified: DateTime<Utc>,
     /// One value a partition column, in the order of the layout.
     pub(crate) partition_values: Vec<ScalarValue>,
-    /// Of every column of the table, partition columns included.
-    pub(crate) statistics: Arc<Statistics>,
+    /// What the log states of it.
+    pub(crate) statistics: FileStatistics,
 }
 
 impl DataFile {
@@ -119,35 +116,40 @@ impl DataFile {
 
     /// Counts the rows, copies included; `None` when the log does not say.
     pub(super) fn rows(&self) -> Option<usize> {
-        self.statistics.num_rows.get_value().copied()
+        self.statistics.rows()
+    }
+
+    /// Returns the statistics of every column of the table, partition columns included.
+    pub(super) fn all_statistics(&self, table: Table) -> Statistics {
+        self.statistics.of_all(table, &self.partition_values)
     }
 }
 
 impl Snapshot {
-    /// Reads the log of `table` in the lake at `lake`; a table not created yet has no files.
-    pub(crate) async fn load(
-        lake: &Url,
-        table: Table,
-        as_of: AsOf,
-    ) -> Result<(Self, Option<Arc<dyn ObjectStore>>), SnapshotError> {
-        let location = table_url(lake, table);
+    /// Reads the log of a table at its pinned version; a table not created yet has no files.
+    pub(crate) async fn load(pinned: &PinnedTable) -> Result<Self, SnapshotError> {
+        let PinnedTable {
+            table, location, ..
+        } = pinned;
+        let empty = || Self {
+            table: *table,
+            version: None,
+            files: Arc::from([]),
+        };
+        let Some(version) = pinned.version else {
+            return Ok(empty());
+        };
         let log_error = |source| SnapshotError::Log {
             location: location.to_string(),
             source,
         };
-        let store_url = store_url(&location).map_err(log_error)?;
-        let Some(delta) = open(&location, as_of.moment(table))
-            .await
-            .map_err(log_error)?
-        else {
-            return Ok((Self::empty(table, store_url), None));
-        };
+        let builder = DeltaTableBuilder::from_url(location.clone()).map_err(log_error)?;
+        let delta = builder.with_version(version).load().await;
+        let delta = delta.map_err(log_error)?;
         let state = delta.snapshot().map_err(log_error)?;
-        match check_layout(&location, table, state) {
+        match check_layout(location, *table, state) {
             // What an older build derived is as good as not there: the next analysis writes it anew.
-            Err(SnapshotError::Column { .. }) if table.is_derived() => {
-                return Ok((Self::empty(table, store_url), None));
-            }
+            Err(SnapshotError::Column { .. }) if table.is_derived() => return Ok(empty()),
             checked => checked?,
         }
         let root = Path::from_url_path(location.path()).map_err(|error| SnapshotError::File {
@@ -158,24 +160,13 @@ impl Snapshot {
         let files = state
             .log_data()
             .iter()
-            .map(|view| data_file(&location, table, &root, &view))
+            .map(|view| data_file(location, *table, &root, &view))
             .collect::<Result<Vec<_>, _>>()?;
-        let snapshot = Self {
-            table,
+        Ok(Self {
+            table: *table,
             version: Some(state.version()),
-            store_url,
             files: files.into(),
-        };
-        Ok((snapshot, Some(delta.log_store().root_object_store(None))))
-    }
-
-    fn empty(table: Table, store_url: ObjectStoreUrl) -> Self {
-        Self {
-            table,
-            version: None,
-            store_url,
-            files: Arc::from([]),
-        }
+        })
     }
 
     pub(crate) fn state(&self) -> TableState {
@@ -186,53 +177,10 @@ impl Snapshot {
             rows: self
                 .files
                 .iter()
-                .map(|file| {
-                    file.statistics
-                        .num_rows
-                        .get_value()
-                        .map(|rows| *rows as u64)
-                })
+                .map(|file| file.rows().map(|rows| rows as u64))
                 .sum(),
             size_bytes: self.files.iter().map(|file| file.size_bytes).sum(),
         }
-    }
-}
-
-fn table_url(lake: &Url, table: Table) -> Url {
-    let mut url = lake.clone();
-    url.set_path(&format!(
-        "{}/{}",
-        lake.path().trim_end_matches('/'),
-        table.name()
-    ));
-    url
-}
-
-fn store_url(location: &Url) -> Result<ObjectStoreUrl, DeltaTableError> {
-    let root = &location[url::Position::BeforeScheme..url::Position::BeforePath];
-    ObjectStoreUrl::parse(root)
-        .map_err(|error| DeltaTableError::InvalidTableLocation(error.to_string()))
-}
-
-/// Opens a table at a moment; `None` when there is no table.
-async fn open(
-    location: &Url,
-    moment: Option<DateTime<Utc>>,
-) -> Result<Option<DeltaTable>, DeltaTableError> {
-    // The local store makes the folder it is opened on; a reader must leave no trace.
-    if let Ok(folder) = location.to_file_path()
-        && !folder.join("_delta_log").is_dir()
-    {
-        return Ok(None);
-    }
-    let mut builder = DeltaTableBuilder::from_url(location.clone())?;
-    if let Some(moment) = moment {
-        builder = builder.with_timestamp(moment);
-    }
-    match builder.load().await {
-        Ok(table) => Ok(Some(table)),
-        Err(DeltaTableError::NotATable(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -334,8 +282,7 @@ fn data_file(
         .map(|column| partition_value(table, column, texts.get(*column).and_then(Option::as_deref)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(file_error)?;
-    let statistics = statistics::of_file(table, &partition_values, view.stats().as_deref())
-        .map_err(file_error)?;
+    let statistics = FileStatistics::read(table, view.stats().as_deref()).map_err(file_error)?;
     Ok(DataFile {
         path: root
             .parts()
@@ -344,7 +291,7 @@ fn data_file(
         size_bytes: u64::try_from(view.size()).map_err(|_| file_error("a negative size".into()))?,
         modified: view.modification_datetime().unwrap_or_default(),
         partition_values,
-        statistics: Arc::new(statistics),
+        statistics,
     })
 }
 

@@ -23,48 +23,119 @@ struct DeltaStatistics {
     null_count: Map<String, Value>,
 }
 
-/// Returns the statistics of every column of `table`, partition columns included.
-///
-/// A partition narrows more than itself: its date bounds `event_time`, its cell bounds `cell_r9`.
-/// Where the log does not say more, these bounds are filled in, so that a file is skipped by
-/// either of the two ways of asking.
-pub(super) fn of_file(
-    table: Table,
-    partition_values: &[ScalarValue],
-    json: Option<&str>,
-) -> Result<Statistics, String> {
-    let log: DeltaStatistics = match json {
-        Some(json) if !json.is_empty() => {
-            serde_json::from_str(json).map_err(|error| format!("unreadable statistics: {error}"))?
-        }
-        _ => DeltaStatistics::default(),
-    };
-    let rows = log.num_records.map_or(Precision::Absent, Precision::Exact);
-    let partition_of = |name: &str| {
-        let position = table
-            .partition_columns()
-            .iter()
-            .position(|column| *column == name)?;
-        partition_values.get(position)
-    };
-    let column_statistics = table
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| match partition_of(field.name()) {
+/// What the log states of a file, and nothing else: a lake may have many thousands of files, and of
+/// most columns nothing is stated.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FileStatistics {
+    rows: Option<usize>,
+    /// Of some columns, by their place in the table.
+    stated: Box<[(usize, Bounds)]>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Bounds {
+    nulls: Option<usize>,
+    min: Option<ScalarValue>,
+    max: Option<ScalarValue>,
+}
+
+impl FileStatistics {
+    /// Reads what the log states.
+    pub(super) fn read(table: Table, json: Option<&str>) -> Result<Self, String> {
+        let log: DeltaStatistics = match json {
+            Some(json) if !json.is_empty() => serde_json::from_str(json)
+                .map_err(|error| format!("unreadable statistics: {error}"))?,
+            _ => DeltaStatistics::default(),
+        };
+        let schema = table.schema();
+        let stated = schema.fields().iter().enumerate();
+        let stated = stated.filter_map(|(at, field)| Some((at, Bounds::read(&log, field)?)));
+        Ok(Self {
+            rows: log.num_records,
+            stated: stated.collect(),
+        })
+    }
+
+    /// Counts the rows; `None` when the log does not say.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        self.rows
+    }
+
+    /// Returns the statistics of a column of `table`, partition columns included.
+    ///
+    /// A partition narrows more than itself: its date bounds `event_time`, its cell bounds `cell_r9`.
+    /// Where the log does not say more, these bounds are filled in, so that a file is skipped by
+    /// either of the two ways of asking.
+    pub(super) fn column(
+        &self,
+        table: Table,
+        partition_values: &[ScalarValue],
+        field: (usize, &Field),
+    ) -> ColumnStatistics {
+        let rows = precise_count(self.rows);
+        let partition_of = |name: &str| {
+            let columns = table.partition_columns().iter();
+            let position = columns.clone().position(|column| *column == name)?;
+            partition_values.get(position)
+        };
+        let (at, field) = field;
+        match partition_of(field.name()) {
             Some(value) => constant(value, rows),
             None => {
-                stated(&log, field)
+                let known = self.stated.iter().find(|(column, _)| *column == at);
+                let stated = known.map(|(_, bounds)| bounds.statistics(field.data_type()));
+                Column(stated.unwrap_or_else(ColumnStatistics::new_unknown))
                     .or_implied(field.name(), partition_of, rows)
                     .0
             }
-        })
-        .collect();
-    Ok(Statistics {
-        num_rows: rows,
-        total_byte_size: Precision::Absent,
-        column_statistics,
-    })
+        }
+    }
+
+    /// Returns the statistics of every column of `table`.
+    pub(super) fn of_all(&self, table: Table, partition_values: &[ScalarValue]) -> Statistics {
+        let schema = table.schema();
+        let fields = schema.fields().iter().enumerate();
+        let columns = fields.map(|(at, field)| self.column(table, partition_values, (at, field)));
+        Statistics {
+            num_rows: precise_count(self.rows),
+            total_byte_size: Precision::Absent,
+            column_statistics: columns.collect(),
+        }
+    }
+}
+
+fn precise_count(count: Option<usize>) -> Precision<usize> {
+    count.map_or(Precision::Absent, Precision::Exact)
+}
+
+impl Bounds {
+    fn read(log: &DeltaStatistics, field: &Field) -> Option<Self> {
+        let name = field.name();
+        let value = |values: &Map<String, Value>, is_max| {
+            bound(field.data_type(), values.get(name)?, is_max)
+        };
+        let nulls = log.null_count.get(name).and_then(Value::as_u64);
+        let bounds = Self {
+            nulls: nulls.and_then(|nulls| usize::try_from(nulls).ok()),
+            min: value(&log.min_values, false),
+            max: value(&log.max_values, true),
+        };
+        let says = bounds.nulls.is_some() || bounds.min.is_some() || bounds.max.is_some();
+        says.then_some(bounds)
+    }
+
+    fn statistics(&self, kind: &DataType) -> ColumnStatistics {
+        let bound = |value: &Option<ScalarValue>| match value {
+            Some(value) => precise(kind, value.clone()),
+            None => Precision::Absent,
+        };
+        ColumnStatistics {
+            null_count: precise_count(self.nulls),
+            min_value: bound(&self.min),
+            max_value: bound(&self.max),
+            ..ColumnStatistics::new_unknown()
+        }
+    }
 }
 
 /// Statistics of a partition column, which has one value in the whole file.
@@ -85,25 +156,6 @@ fn constant(value: &ScalarValue, rows: Precision<usize>) -> ColumnStatistics {
 }
 
 struct Column(ColumnStatistics);
-
-fn stated(log: &DeltaStatistics, field: &Field) -> Column {
-    let name = field.name();
-    let bound = |values: &Map<String, Value>, is_max| {
-        let scalar = values
-            .get(name)
-            .and_then(|value| bound(field.data_type(), value, is_max));
-        scalar.map_or(Precision::Absent, |scalar| {
-            precise(field.data_type(), scalar)
-        })
-    };
-    let null_count = log.null_count.get(name).and_then(Value::as_u64);
-    Column(ColumnStatistics {
-        null_count: null_count.map_or(Precision::Absent, |count| Precision::Exact(count as usize)),
-        min_value: bound(&log.min_values, false),
-        max_value: bound(&log.max_values, true),
-        ..ColumnStatistics::new_unknown()
-    })
-}
 
 impl Column {
     fn or_implied<'a>(
@@ -196,6 +248,14 @@ fn bound(kind: &DataType, value: &Value, is_max: bool) -> Option<ScalarValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of_file(
+        table: Table,
+        partition_values: &[ScalarValue],
+        json: Option<&str>,
+    ) -> Result<Statistics, String> {
+        Ok(FileStatistics::read(table, json)?.of_all(table, partition_values))
+    }
 
     fn column(statistics: &Statistics, table: Table, name: &str) -> ColumnStatistics {
         let index = table

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use analytics::report::Format;
-use analytics::{LakeSession, functions};
+use analytics::{LakeSession, TableState, functions, views};
+
+use crate::exit::{Exit, UsageError};
+use crate::output::OutputArgs;
 
 /// What a line of the shell is, when it is no SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +64,29 @@ impl ShellCommand {
     }
 }
 
-/// Lists the tables.
-pub(super) fn print_tables(lake: &LakeSession, out: &mut (dyn Write + Send)) -> io::Result<()> {
-    for state in lake.tables() {
+/// Answers a command outside of the shell.
+pub(super) async fn answer(
+    command: &ShellCommand,
+    lake: &LakeSession,
+    output: &OutputArgs,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<Exit> {
+    match command {
+        ShellCommand::Tables => print_tables(&lake.tables().await?, out)?,
+        ShellCommand::Functions => print_functions(out)?,
+        ShellCommand::Help => writeln!(out, "{HELP}")?,
+        ShellCommand::Columns(table) => {
+            let answer = lake.collect(&format!("describe {table}")).await?;
+            output.write(&answer, out)?;
+        }
+        _ => return Err(UsageError("that command is one of the shell".into()).into()),
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists the tables and views.
+pub(super) fn print_tables(tables: &[TableState], out: &mut (dyn Write + Send)) -> io::Result<()> {
+    for state in tables {
         let rows = match (state.version, state.rows) {
             (None, _) => "not written yet".into(),
             (_, Some(rows)) => format!("{rows} rows in {} files", state.files),
@@ -75,6 +98,9 @@ pub(super) fn print_tables(lake: &LakeSession, out: &mut (dyn Write + Send)) -> 
             state.table.name(),
             state.table.doc()
         )?;
+    }
+    for (name, grain) in views::derived() {
+        writeln!(out, "  {name:16} view; {grain}")?;
     }
     writeln!(
         out,

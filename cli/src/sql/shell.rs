@@ -93,11 +93,14 @@ impl Shell<'_> {
             Some(Ok(ShellCommand::Quit)) => return Ok(false),
             Some(Ok(command)) => self.obey(command)?,
             Some(Err(fault)) => writeln!(self.out, "{fault}")?,
-            None => {
-                for statement in statements::split(line) {
-                    self.answer(statement)?;
+            None => match statements::clean(line) {
+                Ok(line) => {
+                    for statement in statements::split(&line) {
+                        self.answer(statement)?;
+                    }
                 }
-            }
+                Err(fault) => writeln!(self.out, "error: {fault}")?,
+            },
         }
         self.out.flush()?;
         Ok(true)
@@ -105,7 +108,7 @@ impl Shell<'_> {
 
     fn obey(&mut self, command: ShellCommand) -> anyhow::Result<()> {
         match command {
-            ShellCommand::Tables => commands::print_tables(&self.lake, self.out)?,
+            ShellCommand::Tables => self.tables()?,
             ShellCommand::Columns(table) => self.answer(&format!("describe {table}"))?,
             ShellCommand::Functions => commands::print_functions(self.out)?,
             ShellCommand::Format(Format::Parquet) => writeln!(
@@ -115,11 +118,19 @@ impl Shell<'_> {
             ShellCommand::Format(format) => self.format = format,
             ShellCommand::Rows(rows) => self.rows = rows,
             ShellCommand::Refresh => match self.runtime.block_on(self.lake.refresh()) {
-                Ok(()) => commands::print_tables(&self.lake, self.out)?,
+                Ok(()) => self.tables()?,
                 Err(error) => writeln!(self.out, "error: {error}")?,
             },
             ShellCommand::Help => writeln!(self.out, "{}", commands::HELP)?,
             ShellCommand::Quit => {}
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self) -> anyhow::Result<()> {
+        match self.runtime.block_on(self.lake.tables()) {
+            Ok(tables) => commands::print_tables(&tables, self.out)?,
+            Err(error) => writeln!(self.out, "error: {error}")?,
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use analytics::LakeSession;
+use analytics::{LakeSession, functions};
 
 /// The keywords worth typing less of.
 const KEYWORDS: &[&str] = &[
@@ -102,6 +102,7 @@ impl Words {
             }
         }
         let state = context.state();
+        words.extend(functions::catalog().iter().map(|doc| doc.name.to_owned()));
         words.extend(state.scalar_functions().keys().cloned());
         words.extend(state.aggregate_functions().keys().cloned());
         words.extend(state.window_functions().keys().cloned());

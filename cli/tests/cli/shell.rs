@@ -97,3 +97,71 @@ fn the_file_decides_the_form() {
         "[{\"n\":1}]"
     );
 }
+
+#[test]
+fn a_file_is_read_as_editors_write_it_or_its_fault_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("q.sql");
+    let ask = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("written");
+        let lake = demo().lake();
+        run(&["sql", "--lake", &lake, "-f", text(&file), "--format", "csv"])
+    };
+    for bytes in [
+        b"\xef\xbb\xbfselect 1 as n;\r\n".as_slice(),
+        b"-- \xe2\x80\x9cquoted\xe2\x80\x9d\r\nselect\r\n\xc2\xa01 as n",
+    ] {
+        assert_eq!(ask(bytes).done(), "n\n1\n");
+    }
+    let utf16: Vec<u8> = "\u{feff}select 1"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (bytes, told) in [
+        (utf16.as_slice(), "UTF-16"),
+        (
+            "select 1\nwhere 'a' = ‘a’".as_bytes(),
+            "line 2, column 13: ‘ is no quote",
+        ),
+    ] {
+        let ran = ask(bytes);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn tables_views_and_functions_are_listed_outside_of_the_shell() {
+    let lake = demo().lake();
+    let ask = |command| run(&["sql", "--lake", &lake, "-c", command]).done();
+    let tables = ask("\\d");
+    for name in ["heartbeats", "failures", "failure_causes"] {
+        assert!(
+            tables.contains(&format!("\n  {name} ")) || tables.starts_with(&format!("  {name} ")),
+            "{tables}"
+        );
+    }
+    assert!(ask("\\d failures").contains("| cause_rule"));
+    let functions = ask("\\df");
+    for name in ["rate(failures, attempts)", "h3_grid_ring(", "arg_max(x, y)"] {
+        assert!(functions.contains(name), "{name}: {functions}");
+    }
+}
+
+#[test]
+fn a_statement_is_told_to_be_wrong_in_one_line() {
+    let lake = demo().lake();
+    for (sql, told) in [
+        (
+            "select terminal_id from terminals where terminal_id = 7",
+            "terminal_id = '7'",
+        ),
+        ("select * from heartbeets", "did you mean \"heartbeats\"?"),
+        ("select 9223372036854775807 * 2", "too large"),
+    ] {
+        let ran = run(&["sql", "--lake", &lake, "-c", sql]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}

@@ -82,7 +82,7 @@ pub(super) async fn deal(
 ) -> Result<Vec<Vec<Part>>, AnalyzeError> {
     let mut copies: BTreeMap<Table, Copies> = BTreeMap::new();
     let mut parts: BTreeMap<Option<String>, Part> = BTreeMap::new();
-    for (table, cell, file) in lake.fact_files(day) {
+    for (table, cell, file) in lake.fact_files(day).await? {
         let copies = match copies.entry(table) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(lake.copies(table, day).await?),
