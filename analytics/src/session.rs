@@ -100,6 +100,21 @@ impl Answer {
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
+
+    /// Returns the first rows.
+    #[must_use]
+    pub fn first(&self, rows: usize) -> Self {
+        let mut left = rows;
+        let cut = |batch: &RecordBatch| {
+            let taken = batch.slice(0, left.min(batch.num_rows()));
+            left -= taken.num_rows();
+            taken
+        };
+        Self {
+            schema: self.schema.clone(),
+            batches: self.batches.iter().map(cut).collect(),
+        }
+    }
 }
 
 /// A session over one lake.

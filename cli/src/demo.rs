@@ -117,6 +117,7 @@ pub fn run(
         runtime.shutdown_background();
         return Ok(Exit::Interrupted);
     };
+    folder.finish()?;
     say_what_next(&args.out, &folder, began.elapsed(), out)?;
     Ok(if adds_up { Exit::Done } else { Exit::Failed })
 }

@@ -127,6 +127,11 @@ impl OutputArgs {
         self.output.is_none() && self.format() == Format::Table
     }
 
+    /// Tells whether JSON is asked for.
+    pub fn is_json(&self) -> bool {
+        matches!(self.format(), Format::Json | Format::NdJson)
+    }
+
     /// Returns the form of an answer.
     pub fn format(&self) -> Format {
         self.named_format().unwrap_or(Format::Table)

@@ -6,6 +6,7 @@ use analytics::analyze::Stop;
 use analytics::report::{self, Report};
 use clap::Args;
 use schemas::Table;
+use serde_json::{Value, json};
 
 use crate::exit::{Exit, UsageError};
 use crate::interrupt::Interrupt;
@@ -44,20 +45,29 @@ pub struct ReportArgs {
     output: OutputArgs,
 }
 
+/// Rows that a table on a terminal shows.
+const SCREEN_ROWS: usize = 200;
+
 /// Runs the report.
 pub fn run(
     args: &ReportArgs,
     out: &mut (dyn Write + Send),
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
+    args.output.check()?;
     if args.name == "list" {
-        list(out)?;
+        match args.output.is_json() {
+            true => print_json(&report::catalog().iter().map(described).collect(), out)?,
+            false => list(out)?,
+        }
         return Ok(Exit::Done);
     }
-    args.output.check()?;
     let report = report::find(&args.name)?;
     if args.describe {
-        describe(report, out)?;
+        match args.output.is_json() {
+            true => print_json(&described(report), out)?,
+            false => describe(report, out)?,
+        }
         return Ok(Exit::Done);
     }
     let given = args
@@ -70,23 +80,65 @@ pub fn run(
     let work = move || async move {
         let lake = lake.open().await?;
         let is_analysed = lake.has(Table::Actions).await?;
-        Ok::<_, anyhow::Error>((report.run(&lake, &params).await?, is_analysed))
+        let answer = report.run(&lake, &params).await?;
+        let why_empty = match answer.rows() {
+            0 => Some(report.why_empty(&lake, &params).await?),
+            _ => None,
+        };
+        Ok::<_, anyhow::Error>((answer, is_analysed, why_empty))
     };
-    let Some((answer, is_analysed)) = until_stopped(work, interrupt, &Stop::default())? else {
+    let Some((answer, is_analysed, why_empty)) = until_stopped(work, interrupt, &Stop::default())?
+    else {
         return Ok(Exit::Interrupted);
     };
-    args.output.write(&answer, out)?;
+    let on_screen = args.output.is_table_on_stdout() && std::io::stdout().is_terminal();
+    let left = match on_screen {
+        true => answer.rows().saturating_sub(SCREEN_ROWS),
+        false => 0,
+    };
+    args.output
+        .write(&answer.first(answer.rows() - left), out)?;
+    if left > 0 {
+        eprintln!(
+            "note: {left} more rows: --output FILE.csv writes all, top=COUNT shows as many as you like"
+        );
+    }
+    if let Some(why_empty) = why_empty {
+        eprintln!("note: {why_empty}");
+    }
     if !is_analysed && report.needs_analysis() {
         eprintln!(
             "note: the lake was not analysed: run notspot analyze, without it this report is empty or less sure"
         );
     }
-    if args.output.is_table_on_stdout() && std::io::stdout().is_terminal() {
+    if on_screen {
         for note in &report.notes {
             writeln!(out, "note: {note}")?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// A report's description as data.
+fn described(report: &Report) -> Value {
+    let params = report.params.iter().map(|param| {
+        json!({
+            "name": param.name, "kind": param.kind.to_string(), "default": param.default, "doc": param.doc,
+        })
+    });
+    let columns = report
+        .columns
+        .iter()
+        .map(|column| json!({ "name": column.name, "unit": column.unit, "doc": column.doc }));
+    json!({
+        "name": report.name, "title": report.title, "question": report.question, "grain": report.grain,
+        "notes": report.notes,
+        "params": params.collect::<Vec<_>>(), "columns": columns.collect::<Vec<_>>(),
+    })
+}
+
+fn print_json(value: &Value, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
+    Ok(writeln!(out, "{}", serde_json::to_string_pretty(value)?)?)
 }
 
 fn assignment(text: &str) -> Result<(&str, &str), UsageError> {

@@ -5,7 +5,7 @@ mod kafka;
 mod memory;
 pub(crate) mod secret;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,6 +18,7 @@ use figment::value::{Dict, Value};
 use h3o::Resolution;
 use schemas::EventKind;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 pub(crate) use kafka::MAX_POLL_INTERVAL;
 pub use kafka::{KafkaConfig, SaslMechanism, Security};
@@ -254,12 +255,33 @@ impl IngestConfig {
         for (key, text) in flags {
             figment = set(figment, &key, &text);
         }
-        let given: Dict = figment.extract().map_err(|error| figment_faults(&error))?;
+        let mut given: Dict = figment.extract().map_err(|error| ConfigError {
+            faults: figment_faults(&error, &figment),
+        })?;
         let mut faults = unknown_keys(&given);
-        if !faults.is_empty() {
-            return Err(ConfigError { faults });
+        for fault in &faults {
+            let path: Vec<&str> = fault
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .split('.')
+                .collect();
+            put(&mut given, &path, None);
         }
-        let config: Self = figment.extract().map_err(|error| figment_faults(&error))?;
+        // Where a value cannot be read its default stands in, so that the others are looked at too.
+        let defaults = Figment::from(Serialized::defaults(Self::default()));
+        let config = loop {
+            let error = match Figment::from(Serialized::defaults(&given)).extract::<Self>() {
+                Ok(config) => break config,
+                Err(error) => error,
+            };
+            faults.extend(figment_faults(&error, &figment));
+            let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
+            let default = defaults.find_value(&path.join(".")).ok();
+            if path.is_empty() || !put(&mut given, &path, default) {
+                return Err(ConfigError { faults });
+            }
+        };
         faults.extend(config.faults());
         if faults.is_empty() {
             Ok(config)
@@ -283,10 +305,20 @@ impl IngestConfig {
             }
         };
         check(!self.lake.trim().is_empty(), "lake: must name a folder");
+        if let Err(error) = lake::lake_url(&self.lake) {
+            faults.push(format!("lake: {error}"));
+        }
+        faults.extend(self.topic_faults());
+        faults.extend(self.registry_fault());
+        let mut check = |holds: bool, fault: &str| {
+            if !holds {
+                faults.push(fault.to_owned());
+            }
+        };
         check(!self.group.trim().is_empty(), "group: must not be empty");
         check(
-            !self.kafka.brokers.trim().is_empty(),
-            "kafka.brokers: must name host:port",
+            self.kafka.brokers.split(',').all(is_broker),
+            "kafka.brokers: must name host:port, several separated by commas",
         );
         check(
             !self.topics.is_empty(),
@@ -324,6 +356,36 @@ impl IngestConfig {
         faults.extend(self.memory_fault());
         faults.extend(self.kafka.faults());
         faults
+    }
+
+    fn topic_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        for (kind, topic) in &self.topics {
+            let kind = EventKind::from(*kind);
+            if !is_topic(&topic.name) {
+                faults.push(format!(
+                    "topics.{kind}.name: {:?} is no name of a topic: 1 to 249 of a-z, A-Z, 0-9, . _ and -",
+                    topic.name
+                ));
+            }
+            if !names.insert(&topic.name) {
+                faults.push(format!(
+                    "topics.{kind}.name: {:?} is another kind's topic already",
+                    topic.name
+                ));
+            }
+        }
+        faults
+    }
+
+    fn registry_fault(&self) -> Option<String> {
+        let url = self.schema_registry.url.as_deref()?;
+        let is_web = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let is_right = Url::parse(url).is_ok_and(is_web);
+        (!is_right).then(|| {
+            "schema_registry.url: must be an address such as http://registry:8081".to_owned()
+        })
     }
 
     /// Returns the settings as TOML with every secret replaced.
@@ -367,19 +429,52 @@ fn scalar(key: &str, text: &str) -> Value {
     let default = Figment::from(Serialized::defaults(IngestConfig::default())).find_value(key);
     let parsed = match default {
         Ok(Value::Num(..)) => text.parse::<i64>().ok().map(Value::from),
+        // The one number without a default.
+        _ if key == "partition_resolution" => text.parse::<i64>().ok().map(Value::from),
         Ok(Value::Bool(..)) => text.parse::<bool>().ok().map(Value::from),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
 }
 
-fn figment_faults(error: &figment::Error) -> ConfigError {
+/// Tells whether a text is host:port, as Kafka's clients read it.
+fn is_broker(text: &str) -> bool {
+    let text = text.trim();
+    let address = text.split_once("://").map_or(text, |(_, address)| address);
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    !host.is_empty()
+        && !host.contains(char::is_whitespace)
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn is_topic(name: &str) -> bool {
+    const LONGEST: usize = 249;
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_part) && !matches!(name, "." | "..")
+}
+
+/// Replaces or removes a value; tells whether there was one.
+fn put(settings: &mut Dict, path: &[&str], value: Option<Value>) -> bool {
+    match (path, value) {
+        ([], _) => false,
+        ([key], None) => settings.remove(*key).is_some(),
+        ([key], Some(value)) => {
+            let before = settings.insert((*key).to_owned(), value.clone());
+            before.is_some_and(|before| before != value)
+        }
+        ([key, rest @ ..], value) => match settings.get_mut(*key) {
+            Some(Value::Dict(_, inner)) => put(inner, rest, value),
+            _ => false,
+        },
+    }
+}
+
+/// Says what could not be read, and from where it came.
+fn figment_faults(error: &figment::Error, all: &Figment) -> Vec<String> {
     let faults = error.clone().into_iter().map(|fault| {
         let path = fault.path.join(".");
-        let source = fault
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.source.as_ref());
+        let metadata = all.find_metadata(&path).or(fault.metadata.as_ref());
+        let source = metadata.and_then(|metadata| metadata.source.as_ref());
         match (path.is_empty(), source) {
             (false, Some(source)) => format!("{path}: {} ({source})", fault.kind),
             (false, None) => format!("{path}: {}", fault.kind),
@@ -387,9 +482,7 @@ fn figment_faults(error: &figment::Error) -> ConfigError {
             (true, None) => fault.kind.to_string(),
         }
     });
-    ConfigError {
-        faults: faults.collect(),
-    }
+    faults.collect()
 }
 
 /// Compares the keys given with those of the defaults, so that all typos show at once.
@@ -480,6 +573,42 @@ mod tests {
             ("flush.max_age", "10m"),
         ]);
         assert_eq!(wrong.expect_err("five faults").faults.len(), 5);
+        // Of every kind: unknown, of another type, out of bounds, no address, no name.
+        let all = load(&[
+            ("flsh.max_age", "1s"),
+            ("flush.max_age", "soon"),
+            ("until_end", "perhaps"),
+            ("http.listen", "localhost"),
+            ("lake", "s3:/bucket/lake"),
+            ("kafka.brokers", "kafka:9092,kafka"),
+            ("schema_registry.url", "registry:8081"),
+            ("topics.signal.name", "terminal signal"),
+            ("topics.heartbeat.name", "terminal.decline"),
+            ("validation.unknown_fields", "ignore"),
+            ("partition_resolution", "9"),
+        ]);
+        let faults = all.expect_err("all wrong").faults;
+        for setting in [
+            "flsh",
+            "flush.max_age",
+            "until_end",
+            "http.listen",
+            "lake",
+            "kafka.brokers",
+            "schema_registry.url",
+            "topics.signal.name",
+            "topics.decline.name",
+            "validation.unknown_fields",
+            "partition_resolution",
+        ] {
+            let of = |fault: &&String| fault.starts_with(&format!("{setting}:"));
+            assert_eq!(
+                faults.iter().filter(of).count(),
+                1,
+                "{setting} in {faults:#?}"
+            );
+        }
+        assert_eq!(faults.len(), 11, "{faults:#?}");
     }
 
     #[test]

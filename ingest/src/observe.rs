@@ -1,5 +1,7 @@
 //! What can be seen of a running ingester: counts, Prometheus metrics and health on loopback.
 
+mod described;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -118,6 +120,7 @@ pub(crate) async fn serve(
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("another metrics recorder is installed, /metrics stays empty");
     }
+    described::describe();
     metrics::gauge!("notspot_ingest_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let health = move |within, needs| {
         let (progress, clock) = (progress.clone(), clock.clone());

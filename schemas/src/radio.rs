@@ -51,6 +51,26 @@ impl Rat {
             Self::Ltem => "ltem",
         }
     }
+
+    /// Reads a RAT as people write it, in either case, by its generation too.
+    ///
+    /// ```
+    /// use schemas::Rat;
+    /// assert_eq!(Rat::spelled("5G"), Some(Rat::Nr));
+    /// assert_eq!(Rat::spelled("NB-IoT"), Some(Rat::Nbiot));
+    /// assert_eq!(Rat::spelled("6g"), None);
+    /// ```
+    pub fn spelled(text: &str) -> Option<Self> {
+        let plain = text.to_ascii_lowercase().replace(['-', '_', ' '], "");
+        Some(match plain.as_str() {
+            "2g" | "edge" | "gprs" => Self::Gsm,
+            "3g" | "wcdma" | "hspa" | "utran" => Self::Umts,
+            "4g" | "eutran" => Self::Lte,
+            "5g" | "5gnr" => Self::Nr,
+            "catm" | "catm1" | "emtc" => Self::Ltem,
+            name => name.parse().ok()?,
+        })
+    }
 }
 
 impl fmt::Display for Rat {

@@ -4,9 +4,9 @@
 -- note: Run notspot analyze first. Targets overlap: a merchant's failures are those of its terminals, and of the zone it
 --   stands in.
 -- note: What cannot be counted beforehand is empty: customers paying by QR, outages that pass by themselves.
--- param target text: only zone, terminal or merchant
+-- param target target: only zone, terminal or merchant
 -- param plmn plmn: only what concerns this carrier
--- param top int = 1000: how many actions at most
+-- param top int: how many actions at most; all when not given
 -- column rank [none]: by failures saved
 -- column target_kind [none]: zone, terminal or merchant
 -- column target_id [none]: which one
@@ -50,5 +50,5 @@ select
     window_from,
     window_to
 from ranked
-where nth <= $top
+where $top is null or nth <= $top
 order by nth

@@ -2,7 +2,7 @@
 -- question: Which terminals are bad themselves, how sure is that, and what would replacing them save?
 -- grain: one row per terminal flagged
 -- note: Run notspot analyze first. Peers stand in the same cell with the same carrier and as good a signal, or hear the same radio cell; where the place is weak nobody is judged by failures.
--- param top int = 1000: how many terminals at most
+-- param top int: how many terminals at most; all when not given
 -- column rank [none]: by probability, then failures avoidable
 -- column terminal_id [none]: the terminal
 -- column merchant_id [none]: its merchant
@@ -41,5 +41,5 @@ select
     odds_ratio, probability, q, signal_residual_db, signal_q, reason, failures_avoidable, action,
     device_since, window_from, window_to
 from ranked
-where rank <= $top
+where $top is null or rank <= $top
 order by rank

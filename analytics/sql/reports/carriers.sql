@@ -9,7 +9,7 @@
 -- note: Outage windows are not taken out yet.
 -- param from date: first UTC day looked at; all when not given
 -- param to date: last UTC day looked at; all when not given
--- param rat text: only events on this RAT: gsm, umts, lte, nr, nbiot or ltem
+-- param rat rat: only events on this RAT: gsm, umts, lte (or 4g), nr (or 5g), nbiot or ltem
 -- param cell cell: only inside this cell, of any resolution up to 9
 -- column carrier_plmn [none]: the network, MCC-MNC
 -- column rat [none]: radio access technology

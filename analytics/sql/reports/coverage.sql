@@ -9,7 +9,7 @@
 -- param from date: first UTC day looked at; all when not given
 -- param to date: last UTC day looked at; all when not given
 -- param plmn plmn: only events on this carrier
--- param rat text: only events on this RAT: gsm, umts, lte, nr, nbiot or ltem
+-- param rat rat: only events on this RAT: gsm, umts, lte (or 4g), nr (or 5g), nbiot or ltem
 -- param model text: only terminals of this device model
 -- param cell cell: only inside this cell, of any resolution up to 9
 -- param min_attempts int = 20: cells with fewer attempts are left out

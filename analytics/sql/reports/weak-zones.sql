@@ -7,7 +7,7 @@
 -- note: A zone stands without any one terminal and any one merchant. Places that are not proven are in zone_candidates,
 --   with what is missing; cells.not_in_zone_because says it of each bad cell outside of every zone.
 -- param plmn plmn: only zones of this carrier; not-spots are every carrier's
--- param top int = 1000: how many zones at most
+-- param top int: how many zones at most; all when not given
 -- column rank [none]: by failures avoidable
 -- column zone_id [none]: the same from one window to the next while it is the same zone
 -- column kind [none]: weak_zone, not_spot or failure_zone
@@ -39,7 +39,7 @@ with zones as (
 ranked as (
     select *, row_number() over (order by failures_avoidable desc, zone_id) as rank
     from zones
-    where $plmn is null or strpos(carriers, $plmn) > 0
+    where $plmn is null or strpos(concat(';', carriers, ';'), concat(';', $plmn, ';')) > 0
 )
 
 select
@@ -66,5 +66,5 @@ select
     window_from,
     window_to
 from ranked
-where rank <= $top
+where $top is null or rank <= $top
 order by rank

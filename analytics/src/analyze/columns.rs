@@ -50,13 +50,13 @@ pub(super) fn flags(batch: &RecordBatch, name: &str) -> Result<Vec<bool>, ArrowE
 }
 
 /// Returns a text column.
-pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
+pub(crate) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, ArrowError> {
     let column = cast(column(batch, name)?, &DataType::Utf8)?;
     Ok(column.as_string::<i32>().clone())
 }
 
 /// Returns a value of a text column, `None` where it is null.
-pub(super) fn text(column: &StringArray, row: usize) -> Option<&str> {
+pub(crate) fn text(column: &StringArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
 }
 

@@ -5,7 +5,7 @@
 //! Each replaces its rows in one commit, so a crash leaves the previous answer. A day's roll-up is
 //! its last commit, and so the mark that the day is done.
 
-mod columns;
+pub(crate) mod columns;
 mod days;
 mod emptied;
 mod interned;

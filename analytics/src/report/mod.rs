@@ -4,6 +4,7 @@
 //! `analytics/sql/reports`; nothing here knows what a report is about.
 
 mod catalog;
+mod empty;
 mod params;
 pub mod render;
 
@@ -52,6 +53,16 @@ pub enum ReportError {
         report: String,
         /// The parameter.
         name: String,
+    },
+    /// The first day comes after the last.
+    #[error("report {report} is asked for no day: from {from} comes after to {to}")]
+    NoDays {
+        /// The report.
+        report: String,
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
     },
     /// A value is not of the parameter's kind.
     #[error("parameter {name} of report {report} is {value:?}, expected {expected}")]

@@ -10,9 +10,9 @@ use chrono::{DateTime, NaiveDate};
 use datafusion::common::ScalarValue;
 use schemas::lake::{STORED_RESOLUTION, cell_to_i64};
 use schemas::spelling::nearest;
+use schemas::{Plmn, Rat};
 
 use super::{Report, ReportError};
-use crate::near::nearest;
 use h3o::CellIndex;
 
 /// A parameter of a report.
@@ -35,7 +35,11 @@ pub enum ParamKind {
     Date,
     /// Any text.
     Text,
-    /// A whole number.
+    /// What actions are for: zone, terminal or merchant.
+    Target,
+    /// A radio access technology, `lte`.
+    Rat,
+    /// A whole number, 0 or more.
     Int,
     /// A number.
     Float,
@@ -47,9 +51,11 @@ pub enum ParamKind {
 
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Date,
         Self::Text,
+        Self::Target,
+        Self::Rat,
         Self::Int,
         Self::Float,
         Self::Cell,
@@ -61,7 +67,9 @@ impl ParamKind {
         match self {
             Self::Date => "a day such as 2026-11-24",
             Self::Text => "text",
-            Self::Int => "a whole number",
+            Self::Target => "zone, terminal or merchant",
+            Self::Rat => "a radio access technology: gsm, umts, lte, nr, nbiot or ltem",
+            Self::Int => "a whole number, 0 or more",
             Self::Float => "a number",
             Self::Cell => "an H3 cell of resolution 0 to 9 such as 85283473fffffff",
             Self::Plmn => "a network such as 310-410, MCC and MNC with their leading zeros",
@@ -73,10 +81,19 @@ impl ParamKind {
         match self {
             Self::Date => read_date(text).map(|days| ScalarValue::Date32(Some(days))),
             Self::Text => Some(ScalarValue::Utf8(Some(text.to_owned()))),
-            Self::Int => text
-                .parse()
-                .ok()
-                .map(|number| ScalarValue::Int64(Some(number))),
+            Self::Target => {
+                let text = text.to_ascii_lowercase();
+                let known = TARGETS.contains(&text.as_str());
+                known.then_some(ScalarValue::Utf8(Some(text)))
+            }
+            Self::Rat => {
+                let rat = Rat::spelled(text)?;
+                Some(ScalarValue::Utf8(Some(rat.as_str().to_owned())))
+            }
+            Self::Int => {
+                let number: i64 = text.parse().ok()?;
+                (number >= 0).then_some(ScalarValue::Int64(Some(number)))
+            }
             Self::Float => {
                 let number: f64 = text.parse().ok()?;
                 number
@@ -88,14 +105,14 @@ impl ParamKind {
                 (cell.resolution() <= STORED_RESOLUTION)
                     .then(|| ScalarValue::Int64(Some(cell_to_i64(cell))))
             }
-            Self::Plmn => is_plmn(text).then(|| ScalarValue::Utf8(Some(text.to_owned()))),
+            Self::Plmn => Plmn::is_valid(text).then(|| ScalarValue::Utf8(Some(text.to_owned()))),
         }
     }
 
     fn null(self) -> ScalarValue {
         match self {
             Self::Date => ScalarValue::Date32(None),
-            Self::Text | Self::Plmn => ScalarValue::Utf8(None),
+            Self::Text | Self::Target | Self::Rat | Self::Plmn => ScalarValue::Utf8(None),
             Self::Int | Self::Cell => ScalarValue::Int64(None),
             Self::Float => ScalarValue::Float64(None),
         }
@@ -108,19 +125,16 @@ fn read_date(text: &str) -> Option<i32> {
     i32::try_from((date - DateTime::UNIX_EPOCH.date_naive()).num_days()).ok()
 }
 
-fn is_plmn(text: &str) -> bool {
-    let digits = |text: &str, lengths: &[usize]| {
-        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    text.split_once('-')
-        .is_some_and(|(mcc, mnc)| digits(mcc, &[3]) && digits(mnc, &[2, 3]))
-}
+/// What an action can be for.
+const TARGETS: [&str; 3] = ["zone", "terminal", "merchant"];
 
 impl fmt::Display for ParamKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Date => "date",
             Self::Text => "text",
+            Self::Target => "target",
+            Self::Rat => "rat",
             Self::Int => "int",
             Self::Float => "float",
             Self::Cell => "cell",
@@ -221,7 +235,23 @@ pub(super) fn bind(
         };
         Ok((spec.name.clone(), value))
     };
-    report.params.iter().map(bind_one).collect()
+    let bound: HashMap<String, ScalarValue> = report
+        .params
+        .iter()
+        .map(bind_one)
+        .collect::<Result<_, ReportError>>()?;
+    let day = |name: &str| match bound.get(name) {
+        Some(ScalarValue::Date32(day)) => *day,
+        _ => None,
+    };
+    match (day("from"), day("to")) {
+        (Some(from), Some(to)) if from > to => Err(ReportError::NoDays {
+            report: report.name.clone(),
+            from: params.0["from"].clone(),
+            to: params.0["to"].clone(),
+        }),
+        _ => Ok(bound),
+    }
 }
 
 #[cfg(test)]
@@ -233,7 +263,10 @@ mod tests {
     fn a_value_is_read_by_its_kind_or_refused() {
         for (kind, good, bad) in [
             (ParamKind::Date, "2026-11-24", "2026-2-30"),
-            (ParamKind::Int, "-3", "3.5"),
+            (ParamKind::Int, "3", "-3"),
+            (ParamKind::Int, "0", "3.5"),
+            (ParamKind::Target, "Zone", "zonk"),
+            (ParamKind::Rat, "5G", "6g"),
             (ParamKind::Float, "0.05", "NaN"),
             (ParamKind::Cell, "8928308280fffff", "8a28308280c7fff"),
             (ParamKind::Plmn, "310-410", "310410"),

@@ -5,11 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use schemas::Table;
 
 use crate::exit::UsageError;
 
 /// Says that a folder is a demo's.
 const MARKER: &str = ".notspot-demo";
+/// The note's first line.
+const MADE: &str = "made by `notspot demo`, replaced by the next one\n";
 const ENTRIES: [&str; 6] = [
     "lake",
     "registry",
@@ -48,6 +51,16 @@ impl DemoFolder {
             .into());
         }
         let folder = Self(path.to_owned());
+        if foreign == Foreign::Refuse
+            && let Some(table) = folder.changed_table()
+        {
+            return Err(UsageError(format!(
+                "table {table} of {} was changed after the demo made it: choose another --out, or --force to \
+                 replace it",
+                folder.lake().display()
+            ))
+            .into());
+        }
         folder
             .clear()
             .with_context(|| format!("cannot use {}", path.display()))?;
@@ -69,11 +82,43 @@ impl DemoFolder {
                 _ => {}
             }
         }
+        fs::write(self.0.join(MARKER), MADE)?;
+        fs::create_dir_all(self.reports())
+    }
+
+    /// Notes what the demo leaves, so that the next one sees whether somebody changed it.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        let versions = kept_tables().map(|table| {
+            let version = self.version(table).unwrap_or_default();
+            format!("{table} {version}\n")
+        });
         fs::write(
             self.0.join(MARKER),
-            "made by `notspot demo`, replaced by the next one\n",
-        )?;
-        fs::create_dir_all(self.reports())
+            MADE.to_owned() + &versions.collect::<String>(),
+        )
+    }
+
+    /// Returns a table that is no longer as the demo left it. One that did not end left no note.
+    fn changed_table(&self) -> Option<Table> {
+        let note = fs::read_to_string(self.0.join(MARKER)).ok()?;
+        kept_tables().find(|table| {
+            let noted = note
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{table} ")));
+            noted.is_some_and(|version| version != self.version(*table).unwrap_or_default())
+        })
+    }
+
+    /// Returns the last file of a table's log, which grows with every change.
+    fn version(&self, table: Table) -> Option<String> {
+        let log = self.lake().join(table.name()).join("_delta_log");
+        let names = fs::read_dir(log)
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| name.ends_with(".json")).max()
     }
 
     pub(super) fn lake(&self) -> PathBuf {
@@ -95,6 +140,11 @@ impl DemoFolder {
     pub(super) fn map(&self) -> PathBuf {
         self.0.join("map.html")
     }
+}
+
+/// Tables that an analysis does not make anew.
+fn kept_tables() -> impl Iterator<Item = Table> {
+    Table::ALL.into_iter().filter(|table| !table.is_derived())
 }
 
 fn holds_anything(path: &Path) -> anyhow::Result<bool> {
@@ -130,5 +180,31 @@ mod tests {
         fs::create_dir_all(folder.lake().join("declines")).expect("made");
         DemoFolder::prepare(&path, Foreign::Refuse).expect("an earlier demo");
         assert!(!folder.lake().exists());
+    }
+
+    #[test]
+    fn a_demo_does_not_replace_what_somebody_changed() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let path = temporary.path().join("new");
+        let folder = DemoFolder::prepare(&path, Foreign::Refuse).expect("made");
+        let commit = |table: Table, version: u8| {
+            let log = folder.lake().join(table.name()).join("_delta_log");
+            fs::create_dir_all(&log).expect("made");
+            fs::write(log.join(format!("{version:020}.json")), "{}").expect("written");
+        };
+        commit(Table::Declines, 0);
+        folder.finish().expect("noted");
+        // An analysis can be made again.
+        commit(Table::Cells, 0);
+        DemoFolder::prepare(&path, Foreign::Refuse).expect("an earlier demo");
+        commit(Table::Declines, 0);
+        folder.finish().expect("noted");
+        commit(Table::Interventions, 0);
+        let error = DemoFolder::prepare(&path, Foreign::Refuse).expect_err("changed");
+        assert!(
+            error.to_string().starts_with("table interventions of "),
+            "{error}"
+        );
+        DemoFolder::prepare(&path, Foreign::Share).expect("forced");
     }
 }
