@@ -173,7 +173,8 @@ async fn the_answer_is_the_same_with_and_without_pruning() {
 
 #[tokio::test]
 async fn a_table_nobody_wrote_yet_is_empty_and_has_its_columns() {
-    let lake = FixtureLake::new().await.session().await;
+    let folder = FixtureLake::new().await;
+    let lake = folder.session().await;
     let answer = lake
         .collect("select * from terminals")
         .await
