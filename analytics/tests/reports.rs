@@ -232,6 +232,8 @@ async fn every_report_takes_all_its_parameters_at_once() {
         let sample = |kind: report::ParamKind| match kind {
             report::ParamKind::Date => DAY,
             report::ParamKind::Text => "lte",
+            report::ParamKind::Target => "zone",
+            report::ParamKind::Rat => "lte",
             report::ParamKind::Int => "1",
             report::ParamKind::Float => "0.5",
             report::ParamKind::Cell => "821fb7fffffffff",

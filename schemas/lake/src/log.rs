@@ -266,7 +266,6 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use deltalake_core::kernel::{Remove, Transaction};
-    use h3o::Resolution;
     use schemas::Table;
 
     use super::*;
