@@ -27,10 +27,11 @@ Examples:
   notspot intervention add --kind other --zone ZONE --on 2026-11-02 --note \"mast mended\"
   notspot intervention add --file done.csv && notspot analyze && notspot report intervention-effects
 
-A file is CSV, JSON or Parquet and has the columns kind, target_kind (terminal, merchant, zone, cell), target_ids (joined by
-';') and started_at, and may have ended_at, note and recorded_by, as notspot intervention list has.
-A day stands for its beginning in UTC; the day of the work counts neither as before nor as after.
-Nothing is written when a row is bad. Adding the same work twice changes nothing.";
+A file (CSV, JSON or Parquet) has the columns kind, target_kind (terminal, merchant, zone, cell),
+target_ids (joined by ';') and started_at, and may have ended_at, note and recorded_by, as notspot
+intervention list has. A cell is hexadecimal, in either case, or its number. A day stands for its
+beginning in UTC; the day of the work counts neither as before nor as after. Nothing is written when
+a row is bad. Adding the same work twice changes nothing.";
 
 const LIST_EXAMPLES: &str = "\
 Examples:

@@ -18,9 +18,10 @@ Examples:
   notspot registry load --terminals new.parquet --merge
   notspot registry load --terminals terminals.csv.zst --keep-good
 
-Files are CSV in UTF-8 (tabs or semicolons are seen by the header), JSON (an array of objects, or objects that follow
-each other) or Parquet, also packed with gzip or zstd. An id is the same however a tool writes it: 10023.0 is 10023,
-and what nobody sees at its ends is cut off; what a spreadsheet shortened (8.6E+14) is refused.
+Files are CSV in UTF-8 (tabs or semicolons are seen by the header), JSON (an array of objects, or
+objects that follow each other) or Parquet, also packed with gzip or zstd. An id is the same however
+a tool writes it: 10023.0 is 10023, and what nobody sees at its ends is cut off. What a spreadsheet
+shortened (8.6E+14) is refused.
 
 Merchants are loaded before terminals, so that terminals at unknown merchants are told. A bad row is reported
 with its file and line, and nothing is loaded then, or only the good rows with --keep-good; the exit code is 1.";

@@ -26,9 +26,9 @@ Examples:
   notspot replay my-mapping.toml drive-*.csv.gz --output events
   notspot replay dakar-gnettrack --brokers localhost:9092 --last-at today --speed 60
 
-Files are CSV or other delimited text in UTF-8, JSON (an array of objects, or objects that follow each other) or
-Parquet, also packed with gzip or zstd. Columns a mapping does not name are not read; rows that cannot be used
-are told with their line and left out.
+Files are CSV or other delimited text in UTF-8, JSON (an array of objects, or objects that follow
+each other) or Parquet, also packed with gzip or zstd. Columns a mapping does not name are not read;
+rows that cannot be used are told with their line and left out.
 
 Without files the sample shipped with the mapping is replayed.";
 
@@ -211,7 +211,7 @@ fn print_summary(
     for (field, count) in &summary.values_invalid {
         writeln!(
             out,
-            "  {:>10} values of {field} are no network code (MCC-MNC, 310-410) and became null",
+            "  {:>10} values of {field} are not of its form (a network code is MCC-MNC, 310-410) and became null",
             grouped(*count)
         )?;
     }

@@ -21,11 +21,11 @@ use crate::progress::Progress;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const EXAMPLES: &str = "\
-Input is CSV in UTF-8 (.tsv by tabs; tabs or semicolons are also seen by the header), JSON (an array of
-objects, or objects that follow each other) or Parquet; gzip and zstd are unpacked. Columns a method does
-not know are ignored, empty is undefined, an H3 cell is hexadecimal text or its number, a flag is true,
-false, 1 or 0, an id is text or a number: 7, 7.0 and \"7\" are one. What nobody sees at the ends of an id
-or a name is cut off; a number a spreadsheet shortened (8.6E+14) is refused.
+Input is CSV in UTF-8 (tabs or semicolons are seen by the header), JSON (an array of objects, or
+objects that follow each other) or Parquet; gzip and zstd are unpacked. Columns a method does not
+know are ignored, empty is undefined, an H3 cell is hexadecimal text or its number, a flag is true,
+false, 1 or 0, an id is text or a number: 7, 7.0 and \"7\" are one. What nobody sees at the ends of
+an id or a name is cut off; a number a spreadsheet shortened (8.6E+14) is refused.
 Output is CSV, or Parquet or JSON by the ending of --output. The order of the input changes nothing.
 
 Examples:
@@ -189,9 +189,9 @@ pub struct TerminalsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = help(
     "unit, treated (the same in all rows of a unit), post or period, attempts, failures; a period is\n  \
-     a number, or a date with the year first (2026-11-04, 2026-Nov-4, 2026-W45, 2026-11, 2026-Q4), a day also\n  \
-     with its time (15:00, 03:00 PM, 15:00+08:00); the periods of a unit before the start are\n  \
-     pooled by their counts to one rate, and so are those from it on",
+     a number, or a date with the year first (2026-11-04, 2026-Nov-4, 2026-W45, 2026-11, 2026-Q4),\n  \
+     a day also with its time (15:00, 03:00 PM, 15:00+08:00); the periods of a unit before the\n  \
+     start are pooled by their counts to one rate, and so are those from it on",
     effect::COLUMNS,
     "one row",
     &[

@@ -182,6 +182,19 @@ impl Contract {
 }
 
 impl ContractField {
+    /// Tells whether a text is of the field's form: one of its words, its pattern, or of bounded length on
+    /// one line.
+    pub fn holds(&self, text: &str) -> bool {
+        match self.pattern {
+            Some(pattern) => pattern.matches(text),
+            None if !self.symbols.is_empty() => self.symbols.iter().any(|symbol| symbol == text),
+            None => {
+                (text.len() <= TEXT_CHARS_MAX || text.chars().count() <= TEXT_CHARS_MAX)
+                    && !text.chars().any(char::is_control)
+            }
+        }
+    }
+
     /// Returns the Arrow field of the wire schema.
     pub fn arrow(&self) -> Field {
         Field::new(&self.name, self.kind.arrow(), self.nullable)

@@ -31,20 +31,26 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 struct Cells {
     texts: String,
-    ends: Vec<(usize, Spelling)>,
+    /// Bytes of each text, and what wrote it: five bytes a cell.
+    lengths: Vec<u32>,
+    spellings: Vec<Spelling>,
 }
 
 impl Cells {
     fn push(&mut self, cell: Cell<'_>) {
+        let length = u32::try_from(cell.text().len());
         self.texts.push_str(cell.text());
-        self.ends.push((self.texts.len(), cell.spelling()));
+        self.lengths
+            .push(length.expect("a value is shorter than 4 GiB"));
+        self.spellings.push(cell.spelling());
     }
 
     fn iter(&self) -> impl Iterator<Item = Cell<'_>> {
-        let mut start = 0;
-        self.ends.iter().map(move |(end, spelling)| {
-            let text = &self.texts[start..*end];
-            start = *end;
+        let mut rest = self.texts.as_str();
+        let cells = self.lengths.iter().zip(&self.spellings);
+        cells.map(move |(length, spelling)| {
+            let (text, after) = rest.split_at(*length as usize);
+            rest = after;
             Cell::new(text, *spelling)
         })
     }

@@ -289,6 +289,15 @@ fn a_file_of_interventions_is_read_back_from_their_list() {
         2,
         "{said}"
     );
+    let number = u64::from_str_radix("881f1d4887fffff", 16).expect("hexadecimal");
+    for spelling in ["881F1D4887FFFFF".to_owned(), number.to_string()] {
+        let spelled = rows
+            .replace("881f1d4887fffff", &format!("\u{a0}{spelling} "))
+            .replace("m-1;m-2", " m-1 ; m-2\u{200b}");
+        std::fs::write(&done, spelled.replace('\n', "\r\n")).expect("written");
+        let said = add(&done);
+        assert_eq!(said.matches("unchanged").count(), 2, "{said}");
+    }
     let bad = rows.replace("m-2", "m-9");
     std::fs::write(&done, bad).expect("written");
     let ran = run(&[

@@ -207,6 +207,10 @@ impl Checked {
         };
         let datum: Datum = datum.parse().map_err(|_| ("datum", "is unknown".into()))?;
         let declared = LatLon::new(lat, lon).map_err(|off| ("lat", off.to_string()))?;
+        if declared.is_null_island() {
+            let reason = "is 0 beside lon 0, which is no place of a terminal: leave both empty";
+            return Err(("lat", reason.into()));
+        }
         Ok(Some((declared, to_wgs84(datum, declared))))
     }
 

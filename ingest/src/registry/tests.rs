@@ -412,6 +412,13 @@ async fn what_a_spreadsheet_changed_and_what_nobody_sees_is_told() {
             (4, "terminal_id", "holds an invisible character"),
         ]
     );
+    let nowhere = lake.file("t.csv", "terminal_id,lat,lon,datum\nT1,0,0.0,WGS84\n");
+    let error = lake.load(RegistryTable::Terminals, nowhere).await;
+    let told = error.expect_err("no terminal stands there").to_string();
+    assert!(
+        told.contains("t.csv:2: lat \"0\": is 0 beside lon 0"),
+        "{told}"
+    );
     let latin1 = lake.file("m.csv", b"merchant_id,name\nM1,Caf\xe9\n");
     let error = lake.load(RegistryTable::Merchants, latin1).await;
     let told = error.expect_err("the row is bad").to_string();

@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDate, NaiveTime};
 use schemas::card_data::looks_like_pan;
+use schemas::contract::TEXT_CHARS_MAX;
 use schemas::ids::{InvalidId, invisible_inside};
 use schemas::registry::{RegistryColumn, RegistryType};
 use schemas::{Datum, Plmn};
@@ -86,6 +87,9 @@ fn checked_text(column: &RegistryColumn, cell: Cell<'_>) -> Result<String, Strin
         },
         why => why.reason().replacen("value ", "", 1),
     })?;
+    if text.chars().count() > TEXT_CHARS_MAX {
+        return Err(format!("is longer than {TEXT_CHARS_MAX} characters"));
+    }
     let fits = match column.column.as_str() {
         "sim_plmn" => Plmn::is_valid(text),
         "iccid_hash" => (16..=64).contains(&text.len()) && text.bytes().all(is_lower_hex),

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use schemas::contract::{ContractField, FieldKind};
 use schemas::radio::ReadingCheck;
 
-use super::numbers::{is_text_right, nulls_and, within};
+use super::numbers::{nulls_and, within};
 
 /// Returns the list with what is wrong nulled, `None` when nothing is; `count` is told the row of each.
 pub(super) fn clean(
@@ -62,7 +62,7 @@ fn check(field: &ContractField, column: &ArrayRef, item: usize) -> ReadingCheck 
             field,
             column.as_primitive::<Float32Type>().value(item).into(),
         ),
-        FieldKind::Text => match is_text_right(field, column.as_string::<i32>().value(item)) {
+        FieldKind::Text => match field.holds(column.as_string::<i32>().value(item)) {
             true => ReadingCheck::Valid,
             false => ReadingCheck::OutOfRange,
         },

@@ -14,7 +14,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float32Type, Int32Type, Int64Type, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use schemas::EventKind;
-use schemas::contract::{ContractField, FieldKind, TEXT_CHARS_MAX};
+use schemas::contract::{ContractField, FieldKind};
 use schemas::radio::{self, CellNumber, IndexKind, IndexReading, Quantity, Rat, ReadingCheck};
 
 use super::lists;
@@ -161,19 +161,6 @@ fn clean_numbers<T: ArrowPrimitiveType>(
     cleaned.put(&field.name, kept);
 }
 
-/// Tells whether a text is of its field's form: one of its words, its pattern, or of bounded length on one
-/// line.
-pub(super) fn is_text_right(field: &ContractField, text: &str) -> bool {
-    match field.pattern {
-        Some(pattern) => pattern.matches(text),
-        None if !field.symbols.is_empty() => field.symbols.iter().any(|symbol| symbol == text),
-        None => {
-            (text.len() <= TEXT_CHARS_MAX || text.chars().count() <= TEXT_CHARS_MAX)
-                && !text.chars().any(char::is_control)
-        }
-    }
-}
-
 fn clean_texts(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) {
     // What an event cannot be without was checked before it came here.
     if !field.nullable {
@@ -188,7 +175,7 @@ fn clean_texts(field: &ContractField, column: &ArrayRef, cleaned: &mut Cleaned) 
         if before == Some(word) {
             return;
         }
-        let check = match is_text_right(field, word) {
+        let check = match field.holds(word) {
             true => ReadingCheck::Valid,
             false => ReadingCheck::OutOfRange,
         };

@@ -52,8 +52,12 @@ impl Row {
 
     /// Puts a value in its place, without what is invisible at its ends.
     pub(crate) fn put(&mut self, at: usize, value: &str, spelling: Spelling) {
+        let shown = trimmed(value);
+        if shown.len() < value.len() && value.contains('\0') {
+            self.refuse(RowFault::Nul);
+        }
         let start = self.text.len();
-        self.text.push_str(trimmed(value));
+        self.text.push_str(shown);
         self.spans[at] = Span {
             start,
             end: self.text.len(),

@@ -3,13 +3,13 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use ::parquet::arrow::ArrowWriter;
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
     Float64Array, Int64Array, LargeStringArray, ListArray, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type};
-use parquet::arrow::ArrowWriter;
 
 use super::*;
 

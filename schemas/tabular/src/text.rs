@@ -155,12 +155,14 @@ impl TextRows {
         let mut taken = Vec::new();
         let mut more = Vec::new();
         let fault = loop {
-            match std::str::from_utf8(if taken.is_empty() { &self.line } else { &more }) {
+            let line = if taken.is_empty() { &self.line } else { &more };
+            match std::str::from_utf8(line) {
                 Ok(text) => self.record.push_str(text),
-                Err(error) => {
-                    let bytes = if taken.is_empty() { &self.line } else { &more };
-                    break RowFault::NotUtf8(bytes[error.valid_up_to()]);
+                Err(error) if taken.is_empty() => {
+                    break RowFault::NotUtf8(line[error.valid_up_to()]);
                 }
+                // The line has its own fault, as the row that it most likely is.
+                Err(_) => break RowFault::OpenQuote,
             }
             match self.cut_record() {
                 Cut::Whole => return Ok(Ok(())),

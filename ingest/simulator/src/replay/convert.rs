@@ -1,6 +1,6 @@
 //! A value of a file as a field of an event holds it, or why it cannot.
 
-use schemas::{ContractField, FieldKind, Plmn};
+use schemas::{ContractField, FieldKind};
 use tabular::{Cell as Read, Misread, RowFault};
 
 /// A value of an event.
@@ -35,7 +35,7 @@ pub(super) enum Found {
     Null,
     /// Null because the value is not in the map.
     Unmapped,
-    /// Null because no such field holds the value: a network code without its zeros.
+    /// Null because its contract knows no such form: a network code without its zeros.
     Invalid,
 }
 
@@ -71,23 +71,18 @@ pub(super) fn convert(cell: Read<'_>, field: &ContractField) -> Result<Found, &'
 fn text(cell: Read<'_>, field: &ContractField) -> Result<Found, &'static str> {
     const NAMES: [&str; 3] = ["model", "firmware", "app_version"];
     let name = field.name.as_str();
-    let text = if !field.symbols.is_empty() {
-        match field.symbols.iter().any(|symbol| symbol == cell.text()) {
-            true => Ok(cell.text()),
-            false => return Err("value is not one the event field knows"),
-        }
-    } else if name.ends_with("_plmn") {
-        match Plmn::is_valid(cell.text()) {
-            true => Ok(cell.text()),
-            false => return Ok(Found::Invalid),
-        }
-    } else if name.ends_with("_id") {
+    let text = if name.ends_with("_id") {
         cell.id()
     } else if NAMES.contains(&name) {
         cell.name()
     } else {
         Ok(cell.text())
     };
-    text.map(|text| Found::Value(Cell::Text(text.to_owned())))
-        .map_err(Misread::reason)
+    let text = text.map_err(Misread::reason)?;
+    match field.holds(text) {
+        true => Ok(Found::Value(Cell::Text(text.to_owned()))),
+        // An unknown word may change what the event means; other values are only not known.
+        false if !field.symbols.is_empty() => Err("value is not one the event field knows"),
+        false => Ok(Found::Invalid),
+    }
 }

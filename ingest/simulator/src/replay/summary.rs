@@ -27,7 +27,8 @@ pub struct ReplaySummary {
     pub first_refused: Vec<RefusedRow>,
     /// Values that were not in a value map and became null, by event field.
     pub values_unmapped: BTreeMap<String, u64>,
-    /// Values their event field cannot hold and that became null, by event field: network codes that are none.
+    /// Values their event field cannot hold and that became null, by event field: network codes that are none,
+    /// and texts longer than any field.
     pub values_invalid: BTreeMap<String, u64>,
     /// Events sent, by kind in the order of [`EventKind::ALL`].
     pub events: [u64; 3],
