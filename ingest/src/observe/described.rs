@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 /// Counters, and what each counts.
-const COUNTERS: [(&str, Unit, &str); 16] = [
+const COUNTERS: [(&str, Unit, &str); 17] = [
     (
         "notspot_ingest_records_consumed_total",
         Unit::Count,
@@ -84,6 +84,11 @@ const COUNTERS: [(&str, Unit, &str); 16] = [
         Unit::Count,
         "Errors of the Kafka client, by code.",
     ),
+    (
+        "notspot_ingest_object_store_requests_total",
+        Unit::Count,
+        "Requests to the store of a lake in a bucket, by their end.",
+    ),
 ];
 
 /// Gauges, and what each shows.
@@ -146,7 +151,7 @@ const GAUGES: [(&str, Unit, &str); 11] = [
 ];
 
 /// Histograms, and what each measures.
-const HISTOGRAMS: [(&str, Unit, &str); 3] = [
+const HISTOGRAMS: [(&str, Unit, &str); 4] = [
     (
         "notspot_ingest_flush_duration_seconds",
         Unit::Seconds,
@@ -161,6 +166,11 @@ const HISTOGRAMS: [(&str, Unit, &str); 3] = [
         "notspot_ingest_commit_attempts",
         Unit::Count,
         "Attempts until a commit was made.",
+    ),
+    (
+        "notspot_ingest_object_store_request_duration_seconds",
+        Unit::Seconds,
+        "Time a request to the store of a lake in a bucket took.",
     ),
 ];
 
@@ -205,10 +215,12 @@ mod tests {
     #[test]
     fn every_metric_is_described() {
         let mut names = BTreeSet::new();
-        named(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-            &mut names,
-        );
+        for folder in ["src", "../schemas/lake/src"] {
+            named(
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+                &mut names,
+            );
+        }
         let all = COUNTERS.iter().chain(&GAUGES).chain(&HISTOGRAMS);
         let described: BTreeSet<String> = all.map(|(name, _, _)| (*name).to_owned()).collect();
         assert_eq!(names, described);
