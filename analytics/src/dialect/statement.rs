@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, LimitClause, ObjectNamePart, Query, Select, SelectItem, Statement as Sql,
-    VisitMut, VisitorMut,
+    Expr, Ident, LimitClause, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
+    Statement as Sql, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -62,6 +62,7 @@ impl VisitorMut for Rewriter {
     type Break = DataFusionError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {
+        ordered_by_column(query);
         done(first_rows(query))
     }
 
@@ -85,6 +86,39 @@ fn done(result: Result<()>) -> ControlFlow<DataFusionError> {
     }
 }
 
+/// An order by the very text of a column is one by that column, whose name may be another than the
+/// engine's: it would not find it among those of `select distinct`.
+fn ordered_by_column(query: &mut Query) {
+    let (SetExpr::Select(select), Some(order)) = (query.body.as_ref(), &mut query.order_by) else {
+        return;
+    };
+    let columns: Option<Vec<String>> = select.projection.iter().map(column_text).collect();
+    let (Some(columns), OrderByKind::Expressions(orders)) = (columns, &mut order.kind) else {
+        return;
+    };
+    for order in orders {
+        let is_name = matches!(
+            order.expr,
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+        );
+        let text = order.expr.to_string();
+        let column = columns.iter().position(|column| *column == text);
+        if let (false, Some(at)) = (is_name, column) {
+            order.expr = Expr::value(Value::Number((at + 1).to_string(), false));
+        }
+    }
+}
+
+/// The text of a column; `None` for a star, which stands for many.
+fn column_text(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(expr.to_string())
+        }
+        _ => None,
+    }
+}
+
 /// `fetch first 5 rows only` is `limit 5`.
 fn first_rows(query: &mut Query) -> Result<()> {
     let Some(fetch) = query.fetch.take() else {
@@ -95,12 +129,7 @@ fn first_rows(query: &mut Query) -> Result<()> {
                     rank() over (order by …) finds those";
         return Err(Refusal(text.into()).into());
     }
-    let one = || {
-        Expr::value(datafusion::sql::sqlparser::ast::Value::Number(
-            "1".into(),
-            false,
-        ))
-    };
+    let one = || Expr::value(Value::Number("1".into(), false));
     let rows = Some(fetch.quantity.unwrap_or_else(one));
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) => *limit = rows,
@@ -218,6 +247,10 @@ mod tests {
             (
                 "SELECT a FROM t ORDER BY mod(a, 2)",
                 "SELECT a FROM t ORDER BY ((a) % (2))",
+            ),
+            (
+                "SELECT DISTINCT b, a::DATE AS d FROM t ORDER BY a::DATE DESC, b",
+                "SELECT DISTINCT b, a::DATE AS d FROM t ORDER BY 2 DESC, b",
             ),
             (
                 "SELECT x FROM (SELECT a AT TIME ZONE z AS x FROM t) AS s",

@@ -377,6 +377,12 @@ async fn functions_have_the_names_that_analysts_know() {
 async fn columns_keep_the_names_they_were_asked_for_by() {
     let lake = lake().await;
     let session = lake.session().await;
+    let days = "select distinct event_time::date, extract(year from event_time) from declines \
+        order by extract(year from event_time), event_time::date desc";
+    assert_eq!(
+        csv(&session, days).await,
+        "2026-11-24,2026\n2026-11-23,2026"
+    );
     let sql = "select event_time, event_time::date, rate(retry_no, latency_ms), extract(hour from event_time) \
         from declines group by all";
     let answer = session.collect(sql).await.expect("four columns");
