@@ -1,12 +1,13 @@
 //! Several ingesters in one group, and a broker that goes away: every offset once.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use schemas::Table;
 use testkit::{Broker, Message};
 
-use crate::{Case, Running, heartbeat};
+use crate::{Case, PATIENCE, Running, heartbeat};
 
 /// A linear congruential generator: the same moments for the same seed.
 struct Dice(u64);
@@ -28,12 +29,20 @@ fn case() -> Case {
     case
 }
 
-/// Sends small batches until told to stop; returns where each message lies.
+/// Messages from which a test of members that come and go says something.
+const MANY: usize = 1_000;
+
+/// Sends small batches for a time, and longer on a slow machine; returns where each message lies.
 fn produce_for(case: &Case, time: Duration) -> Vec<(String, i64)> {
     let end = Instant::now() + time;
+    produce_until(case, |produced| Instant::now() >= end && produced > MANY)
+}
+
+/// Sends small batches until told to stop, by how many there are; returns where each message lies.
+fn produce_until(case: &Case, is_done: impl Fn(usize) -> bool) -> Vec<(String, i64)> {
     let mut places = Vec::new();
     for round in 0.. {
-        if Instant::now() >= end {
+        if is_done(places.len()) {
             break;
         }
         let message = |n: i32| match n % 17 {
@@ -47,18 +56,18 @@ fn produce_for(case: &Case, time: Duration) -> Vec<(String, i64)> {
 }
 
 /// Joins and leaves, seeded, until the time is over.
-fn come_and_go(case: &Case, seed: u64, time: Duration) -> u32 {
+fn come_and_go(case: &Case, seed: u64, time: Duration) {
     let mut dice = Dice(seed);
     let end = Instant::now() + time;
     let mut stays = 0;
-    while Instant::now() < end {
+    // However long a stay takes: one that stays proves nothing.
+    while Instant::now() < end || stays < 2 {
         let member = case.start();
         thread::sleep(Duration::from_millis(1_500 + dice.below(2_500)));
         member.stop().expect("a member that leaves is no failure");
         thread::sleep(Duration::from_millis(dice.below(800)));
         stays += 1;
     }
-    stays
 }
 
 /// Holds the lake against what was produced: nothing missing, nothing twice.
@@ -85,12 +94,10 @@ fn churn(members: u64, time: Duration) {
             .map(|seed| scope.spawn(move || come_and_go(case, seed, time)))
             .collect();
         for member in members {
-            let stays = member.join().expect("members do not panic");
-            assert!(stays > 1, "a member that stays proves nothing");
+            member.join().expect("members do not panic");
         }
         producer.join().expect("the producer does not panic")
     });
-    assert!(produced.len() > 1_000, "{} messages", produced.len());
     assert_once(&case, produced);
 }
 
@@ -110,12 +117,16 @@ fn long_churn_of_two_and_of_three_members_loses_and_doubles_nothing() {
 fn two_members_that_start_at_once_on_a_new_lake_share_the_work() {
     let case = case();
     let members = [case.start(), case.start()];
-    let produced = produce_for(&case, Duration::from_secs(6));
-    let rows: Vec<u64> = members
-        .into_iter()
-        .map(|member: Running| member.stop().expect("no failure").rows)
-        .collect();
-    assert!(rows.iter().all(|rows| *rows > 0), "{rows:?}");
+    // On a busy machine one may have read all there is before the other has its share.
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let rows = |member: &Running| member.progress.rows.load(Ordering::Relaxed);
+    let produced = produce_until(&case, |_| {
+        assert!(Instant::now() < deadline, "{:?}", members.each_ref().map(rows));
+        members.iter().all(|member| rows(member) > 0)
+    });
+    for member in members {
+        member.stop().expect("no failure");
+    }
     assert_once(&case, produced);
 }
 
