@@ -121,7 +121,11 @@ fn two_members_that_start_at_once_on_a_new_lake_share_the_work() {
     let deadline = Instant::now() + 3 * PATIENCE;
     let rows = |member: &Running| member.progress.rows.load(Ordering::Relaxed);
     let produced = produce_until(&case, |_| {
-        assert!(Instant::now() < deadline, "{:?}", members.each_ref().map(rows));
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            members.each_ref().map(rows)
+        );
         members.iter().all(|member| rows(member) > 0)
     });
     for member in members {
