@@ -96,8 +96,28 @@ fn dispatch(
 
 /// Says on stderr what went wrong, causes and all, and returns the exit code.
 fn fail(error: &anyhow::Error) -> Exit {
-    eprintln!("error: {}", sentence(error));
+    let text = sentence(error);
+    let hint = hint(&text).map_or_else(String::new, |hint| format!("\n{hint}"));
+    eprintln!("error: {text}{hint}");
     Exit::of(error)
+}
+
+/// What to do about a failure of which the text below ours does not tell the cause.
+fn hint(text: &str) -> Option<&'static str> {
+    const CAUSES: [(&str, &str); 2] = [
+        (
+            // Where a machine in a cloud is asked for credentials when none are given.
+            "169.254.169.254",
+            "No credentials for the bucket were given: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+             AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; AWS_ENDPOINT_URL names a store other than AWS's.",
+        ),
+        (
+            "No space left on device",
+            "The disk is full: what was not finished is not there; make room and run the same again.",
+        ),
+    ];
+    let cause = CAUSES.iter().find(|(cause, _)| text.contains(cause));
+    cause.map(|(_, hint)| *hint)
 }
 
 /// Joins an error with its causes, leaving out those its own text already repeats.

@@ -86,7 +86,10 @@ pub fn run(
         let Some(answer) = answer else {
             return Ok(Exit::Interrupted);
         };
-        args.output.write(&answer, out)?;
+        // A setting answers nothing, and says so with no columns.
+        if !(answer.schema.fields().is_empty() && args.output.is_table_on_stdout()) {
+            args.output.write(&answer, out)?;
+        }
     }
     Ok(Exit::Done)
 }
