@@ -1,8 +1,8 @@
 //! Payloads to Arrow, the bad one alone.
 //!
-//! What terminals write all day is decoded straight into columns. The rest goes through the general
-//! decoders of Arrow: older schemas, unusual spelling, and what is wrong, which they are the judges of.
-//! There a chunk that fails is split until the fault stands alone.
+//! What terminals write all day is decoded straight into columns. The rest goes to general decoders, which
+//! are the judges of what is wrong: [`json`] message by message, and for Avro of other schemas Arrow's own,
+//! where a chunk that fails is split until the fault stands alone.
 
 mod avro;
 mod columns;

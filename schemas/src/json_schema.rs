@@ -13,7 +13,8 @@ const ID_PREFIX: &str = "urn:notspot:contract:";
 
 /// Returns the JSON Schema of one event of a contract.
 ///
-/// Fields the contract does not know are allowed: they are ignored, so that senders may be newer.
+/// Fields the contract does not know are allowed, so that senders may be newer: the ingester counts them by
+/// name, or refuses such events if its settings say so.
 pub fn json_schema(contract: &Contract) -> Value {
     let mut schema = record(&contract.fields);
     schema.insert("$schema".into(), json!(DRAFT));
