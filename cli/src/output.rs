@@ -76,6 +76,20 @@ impl OutputArgs {
         self.named_format().map(drop)
     }
 
+    /// Tells whether what is printed as text or JSON is asked for so.
+    ///
+    /// # Errors
+    /// When it is to go to a file, or in another form.
+    pub fn check_printed(&self) -> Result<(), UsageError> {
+        let is_known = self.is_json() || self.format() == Format::Table;
+        match self.output.is_none() && is_known {
+            true => Ok(()),
+            false => Err(UsageError(
+                "this is printed, as text or with --format json: redirect it to have a file".into(),
+            )),
+        }
+    }
+
     fn named_format(&self) -> Result<Format, UsageError> {
         if let Some(format) = self.format {
             return Ok(format);

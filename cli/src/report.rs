@@ -55,6 +55,9 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Exit> {
     args.output.check()?;
+    if args.name == "list" || args.describe {
+        args.output.check_printed()?;
+    }
     if args.name == "list" {
         match args.output.is_json() {
             true => print_json(&report::catalog().iter().map(described).collect(), out)?,

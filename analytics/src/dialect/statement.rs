@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, LimitClause, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Statement as Sql, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Ident, LimitClause, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement as Sql, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -24,6 +24,7 @@ pub(super) fn rewrite(statement: &mut Statement) -> Result<()> {
     match statement {
         Statement::Explain(explain) => rewrite(&mut explain.statement),
         Statement::Statement(sql) => {
+            zone_is_fixed(sql)?;
             whole(sql);
             match VisitMut::visit(sql.as_mut(), &mut Rewriter) {
                 ControlFlow::Break(error) => Err(error),
@@ -32,6 +33,17 @@ pub(super) fn rewrite(statement: &mut Statement) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses another zone for the session: only some of the engine's functions would heed it.
+fn zone_is_fixed(sql: &Sql) -> Result<()> {
+    let text = sql.to_string().to_lowercase();
+    let of_zone = ["time zone", "timezone", "time_zone"];
+    if text.starts_with("set ") && of_zone.iter().any(|name| text.contains(name)) {
+        let text = "times are in UTC here: write event_time at time zone 'Asia/Tokyo', or at time zone a column";
+        return Err(Refusal(text.into()).into());
+    }
+    Ok(())
 }
 
 /// Rewrites what concerns a statement as a whole.
@@ -214,6 +226,14 @@ fn meant(expr: &Expr) -> Result<Option<Expr>> {
             let escape = escape.unwrap_or_default();
             format!("({not}similar_to({expr}, {pattern}{escape}))")
         }
+        // The engine takes it for the exclusive or of bits, at another rank than a power has.
+        Expr::BinaryOp {
+            op: BinaryOperator::BitwiseXor | BinaryOperator::PGExp,
+            ..
+        } => {
+            let text = format!("{expr}: ^ is no power here, write power(x, y)");
+            return Err(Refusal(text).into());
+        }
         Expr::Function(call) => match aliases::meaning(call)? {
             Some(text) => text,
             None => return Ok(None),
@@ -235,6 +255,23 @@ mod tests {
         let mut statement = statements.pop_front().expect("a statement");
         rewrite(&mut statement)?;
         Ok(statement.to_string())
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_refused_with_what_works() {
+        for (typed, form) in [
+            ("SELECT avg(x) ^ 2 FROM t", "power(x, y)"),
+            ("SET timezone = 'Asia/Tokyo'", "at time zone"),
+            ("SET TIME ZONE 'Asia/Tokyo'", "at time zone"),
+            (
+                "SET datafusion.execution.time_zone = '+09:00'",
+                "at time zone",
+            ),
+        ] {
+            let said = rewritten(typed).expect_err(typed).to_string();
+            assert!(said.contains(form), "{typed}: {said}");
+        }
+        assert!(rewritten("SET datafusion.execution.batch_size = 100").is_ok());
     }
 
     #[test]

@@ -244,7 +244,7 @@ fn mixed(text: &Expr, op: Operator, number: &Expr) -> datafusion::error::DataFus
     };
     Refusal(format!(
         "{text} is text and {number_text} a number: write {text} {op} {as_text} to compare texts, \
-         or cast({text} as bigint) {op} {number_text} to compare numbers"
+         or try_cast({text} as bigint) {op} {number_text} to compare numbers"
     ))
     .into()
 }

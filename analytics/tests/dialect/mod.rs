@@ -161,7 +161,7 @@ async fn a_text_is_compared_with_texts_alone() {
         ("terminal_id = 123", "terminal_id = '123'"),
         ("123 = terminal_id", "terminal_id = '123'"),
         ("terminal_id in (123, 7)", "terminal_id = '123'"),
-        ("terminal_id > 5", "cast(terminal_id as bigint) > 5"),
+        ("terminal_id > 5", "try_cast(terminal_id as bigint) > 5"),
         ("terminal_id between 1 and 200", "terminal_id >= '1'"),
         (
             "terminal_id in (select retry_no from declines)",

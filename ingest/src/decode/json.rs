@@ -5,7 +5,7 @@ mod parse;
 
 use chrono::DateTime;
 use schemas::card_data::looks_like_pan;
-use schemas::contract::ContractField;
+use schemas::contract::{ContractField, FieldKind};
 
 use super::columns::{Column, Columns};
 use super::remarks::Remarks;
@@ -49,14 +49,24 @@ fn record(columns: &mut Columns, object: Vec<(String, Json)>, prefix: &str) -> R
     let parts = fields.iter().zip(columns.columns.iter_mut()).zip(values);
     for ((field, column), value) in parts {
         let value = value.unwrap_or(Json::Null);
-        let is_null = matches!(value, Json::Null);
+        // Nothing in quotes is nothing, but in a text, which may be empty.
+        let is_null = match &value {
+            Json::Null => true,
+            Json::Text(text) => text.trim().is_empty() && !matches!(column, Column::Text(_)),
+            _ => false,
+        };
         if is_null && !prefix.is_empty() && !field.nullable {
             return Err(format!("{prefix}{} is missing", field.name));
         }
         match is_null {
             true => column.push_null(),
-            false => push(column, field, value, (row, &mut columns.remarks))
-                .map_err(|reason| format!("{prefix}{} {reason}", field.name))?,
+            false => push(column, field, value, (row, &mut columns.remarks)).map_err(|reason| {
+                match field.kind {
+                    // It names the field of the record.
+                    FieldKind::Records(_) if reason.starts_with(&field.name) => reason,
+                    _ => format!("{prefix}{} {reason}", field.name),
+                }
+            })?,
         }
     }
     Ok(())
@@ -257,6 +267,7 @@ mod tests {
             r#","attempts":1e2,"battery_pct":12.0,"approvals":" 7 ""#,
             r#","sent_time":"2026-11-29T10:00:00.5+08:00","model":"\u0041""#,
             r#","odd":1,"odd":[{"a":null}]"#,
+            r#","attempts":"","sent_time":" ","external_power":"","model":"""#,
         ] {
             assert_eq!(said(fields), Ok(()), "{fields}");
         }

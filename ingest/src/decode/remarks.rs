@@ -1,12 +1,15 @@
 //! What decoding finds wrong with events it keeps: fields their contract does not have, and values that
 //! are no numbers of their field. Almost no row has any, so they are told apart from the columns.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use schemas::card_data::mask_pans;
 
 /// Most characters of a field's name that are kept.
 const NAME_CHARS_MAX: usize = 64;
-/// Most names told apart; those beyond share [`OTHERS`].
-const NAMES_MAX: usize = 64;
+/// Most names told apart of the messages decoded at once; those beyond share [`OTHERS`].
+const NAMES_MAX: usize = 10_000;
 /// What fields are called that no longer have a name of their own.
 const OTHERS: &str = "(others)";
 
@@ -14,6 +17,8 @@ const OTHERS: &str = "(others)";
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     names: Vec<String>,
+    /// Where a name lies.
+    places: HashMap<String, usize, FixedState>,
     /// Row, and which name the contract does not have.
     unknown: Vec<(usize, usize)>,
     /// A row once for each value that was taken off it.
@@ -23,7 +28,7 @@ pub(crate) struct Remarks {
 impl Remarks {
     /// Notes a field of a row that the contract does not have.
     pub(super) fn unknown(&mut self, row: usize, name: &str) {
-        let known = self.names.iter().position(|known| known == name);
+        let known = self.places.get(name).copied();
         let at = known.unwrap_or_else(|| self.named(name));
         self.unknown.push((row, at));
     }
@@ -34,9 +39,8 @@ impl Remarks {
             true => shown(name),
             false => OTHERS.to_owned(),
         };
-        let known = self.names.iter().position(|known| *known == kept);
-        known.unwrap_or_else(|| {
-            self.names.push(kept);
+        *self.places.entry(kept).or_insert_with_key(|kept| {
+            self.names.push(kept.clone());
             self.names.len() - 1
         })
     }
@@ -128,15 +132,15 @@ mod tests {
         remarks.unknown(0, &"x".repeat(1_000));
         remarks.unknown(1, "4111111111111111");
         remarks.unknown(2, "a\nb");
-        for row in 3..1_000 {
+        for row in 3..20_000 {
             remarks.unknown(row, &format!("field {row}"));
         }
         let found = fields(&remarks);
-        assert_eq!(found.len(), 1_000);
+        assert_eq!(found.len(), 20_000);
         assert_eq!(found[0].1.len(), NAME_CHARS_MAX);
         assert!(!found[1].1.contains("411111"), "{}", found[1].1);
         assert_eq!(found[2].1, "a?b");
-        assert_eq!(found[999].1, OTHERS);
+        assert_eq!(found[19_999].1, OTHERS);
         assert_eq!(remarks.names.len(), NAMES_MAX + 1);
     }
 }

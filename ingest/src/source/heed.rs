@@ -52,10 +52,20 @@ impl Heeded {
             return;
         }
         let reason = most(fate.refused).map_or("unknown", Reason::as_str);
+        let question = match most(fate.refused) {
+            Some(Reason::TimeBeyondRetention) => {
+                "is validation.retention as long as the topic's events are old?".to_owned()
+            }
+            Some(Reason::TimeInFuture) => "are the clocks right, here and there?".to_owned(),
+            Some(Reason::UnknownField) => "should validation.unknown_fields be count?".to_owned(),
+            _ => format!(
+                "is its encoding {}, and does it carry {kind} events?",
+                topic.encoding
+            ),
+        };
         let said = format!(
-            "every one of the last {} messages of topic {} was refused, most of them as {reason}: is its \
-             encoding {}, and does it carry {kind} events?",
-            self.refused_since_a_row, topic.name, topic.encoding
+            "every one of the last {} messages of topic {} was refused, most of them as {reason}: {question}",
+            self.refused_since_a_row, topic.name
         );
         if before < ALL_REFUSED {
             tracing::warn!(topic = topic.name, reason, "{said}");

@@ -7,6 +7,8 @@ use arrow::datatypes::{DataType, Float64Type, TimestampMillisecondType};
 use chrono::{DateTime, Utc};
 use schemas::EventKind;
 use schemas::card_data::looks_like_pan;
+use schemas::contract::Pattern;
+use schemas::ids::check_id;
 use schemas::quarantine::Reason;
 
 use super::{Rules, millis};
@@ -87,12 +89,11 @@ fn malformed(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
             match pattern.matches(value) {
                 true => known = Some(value),
                 false => {
-                    let detail = format!(
-                        "{} {} is not of the form {}",
-                        field.name,
-                        shown(value),
-                        pattern.regex()
-                    );
+                    let why = match (pattern, check_id(value)) {
+                        (Pattern::Id, Err(why)) => why.to_string(),
+                        _ => format!("is not of the form {}", pattern.regex()),
+                    };
+                    let detail = format!("{} {} {why}", field.name, shown(value));
                     *reason = Some((Reason::MalformedId, detail));
                 }
             }
@@ -147,6 +148,11 @@ fn other_unit(time: i64, possible: RangeInclusive<i64>) -> Option<&'static str> 
     unit.map(|(_, unit)| unit)
 }
 
+/// What receivers write that have no fix needs no datum: it becomes null.
+fn is_no_fix(lat: f64, lon: f64) -> bool {
+    schemas::LatLon::new(lat, lon).is_ok_and(schemas::LatLon::is_null_island)
+}
+
 fn positions(rows: &RecordBatch, found: &mut [Found]) {
     let column = |name: &str| {
         rows.column_by_name(name)
@@ -162,7 +168,7 @@ fn positions(rows: &RecordBatch, found: &mut [Found]) {
             (true, true) if schemas::LatLon::new(y, x).is_err() => {
                 (Reason::ImpossiblePosition, format!("lat {y}, lon {x}"))
             }
-            (true, true) if datum.is_valid(row) => continue,
+            (true, true) if datum.is_valid(row) || is_no_fix(y, x) => continue,
             (true, true) => (Reason::MissingDatum, "position without datum".into()),
             _ => (Reason::ImpossiblePosition, "only one of lat and lon".into()),
         };

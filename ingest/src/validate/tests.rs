@@ -248,6 +248,16 @@ fn a_padded_id_is_the_id_and_one_with_something_unseen_inside_is_none() {
 }
 
 #[test]
+fn an_event_id_has_no_case() {
+    let payload = br#"{"event_id":"7D444840-9dc0-11D1-b245-5ffdce74FAD2","terminal_id":"T1","event_time":1790000000000}"#;
+    let rows = checked(EventKind::Heartbeat, payload).rows;
+    assert_eq!(
+        text_of(&rows, "event_id"),
+        Some("7d444840-9dc0-11d1-b245-5ffdce74fad2")
+    );
+}
+
+#[test]
 fn an_event_id_that_is_no_uuid_is_refused_with_its_form() {
     let payload = br#"{"event_id":"42","terminal_id":"T1","event_time":1790000000000}"#;
     let refused = &checked(EventKind::Heartbeat, payload).refused[0];
@@ -353,6 +363,7 @@ fn no_fix_is_no_position() {
     for (fields, nowhere) in [
         (r#","lat":0,"lon":0.0,"datum":"WGS84""#, true),
         (r#","lat":1e-5,"lon":-0.0,"datum":"BD09""#, true),
+        (r#","lat":0,"lon":0"#, true),
         (r#","lat":0.0,"lon":6.7,"datum":"WGS84""#, false),
     ] {
         let rows = heartbeat("T1", fields).rows;

@@ -36,6 +36,13 @@ pub enum Spelling {
     Instant,
 }
 
+/// What spreadsheets show where a formula has no value.
+const SPREADSHEET_ERRORS: [&str; 7] = [
+    "#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!",
+];
+/// What pandas, R and databases write where there is no value.
+const PLACEHOLDERS: [&str; 6] = ["NA", "NaN", "N/A", "null", "None", "<NA>"];
+
 /// Above it a double skips whole numbers.
 const DOUBLE_MAX: u64 = 1 << 53;
 /// Above it a number of 32 bits does.
@@ -78,6 +85,12 @@ impl<'r> Cell<'r> {
         let id = self.plain();
         check_id(id)?;
         self.not_marked()?;
+        if PLACEHOLDERS
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(id))
+        {
+            return Err(Misread::Placeholder);
+        }
         if is_shortened(id) {
             return Err(Misread::Shortened);
         }
@@ -183,6 +196,7 @@ impl<'r> Cell<'r> {
             || (self.text.starts_with('=') && digit(self.text.as_bytes().get(1)));
         match marked {
             true => Err(Misread::SpreadsheetText),
+            false if SPREADSHEET_ERRORS.contains(&self.text) => Err(Misread::SpreadsheetError),
             false => Ok(()),
         }
     }

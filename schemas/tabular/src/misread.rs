@@ -9,6 +9,10 @@ use crate::EpochUnit;
 pub enum Misread {
     /// No value.
     Missing,
+    /// `#N/A`, `#REF!`.
+    SpreadsheetError,
+    /// `NA`, `NaN`, `null`: a program's word for no value.
+    Placeholder,
     /// Digits a spreadsheet dropped.
     Shortened,
     /// `="00123"` or `'00456`.
@@ -50,6 +54,8 @@ impl Misread {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Missing => "value is missing",
+            Self::SpreadsheetError => "value is an error of a spreadsheet",
+            Self::Placeholder => "value stands for none (NA, NaN, null): leave the cell empty",
             Self::Shortened => {
                 "value has an exponent, as spreadsheets shorten long numbers: digits are lost, export the column as text"
             }

@@ -335,3 +335,22 @@ fn nested_parquet_columns_matter_only_when_they_are_asked_for() {
         [good(1, &["a"])]
     );
 }
+
+#[test]
+fn what_programs_write_for_no_value_is_no_id() {
+    for (text, why) in [
+        ("#N/A", Misread::SpreadsheetError),
+        ("#DIV/0!", Misread::SpreadsheetError),
+        ("NaN", Misread::Placeholder),
+        ("null", Misread::Placeholder),
+    ] {
+        assert_eq!(Cell::new(text, Spelling::Text).id(), Err(why), "{text}");
+    }
+    assert_eq!(
+        Cell::new("#REF!", Spelling::Text).name(),
+        Err(Misread::SpreadsheetError)
+    );
+    for text in ["NA-7", "Nancy", "#12", "None of these"] {
+        assert_eq!(Cell::new(text, Spelling::Text).id(), Ok(text));
+    }
+}
