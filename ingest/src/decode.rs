@@ -1,7 +1,7 @@
 //! Payloads to Arrow, the bad one alone.
 //!
 //! What terminals write all day is decoded straight into columns. The rest goes to general decoders, which
-//! are the judges of what is wrong: [`json`] message by message, and for Avro of other schemas Arrow's own,
+//! are the judges of what is wrong: `json` message by message, and for Avro of other schemas Arrow's own,
 //! where a chunk that fails is split until the fault stands alone.
 
 mod avro;
