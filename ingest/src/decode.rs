@@ -20,6 +20,7 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use schemas::EventKind;
+use schemas::card_data::looks_like_pan;
 use schemas::quarantine::Reason;
 
 use avro::Writer;
@@ -49,6 +50,14 @@ pub struct Decoded {
     pub refused: Vec<Refused>,
     /// What was found wrong with rows.
     pub(crate) remarks: Remarks,
+}
+
+/// A value as a reason may repeat it: no card number, and no more of it than so many characters.
+pub(crate) fn shown(value: &str, chars_max: usize) -> String {
+    match looks_like_pan(value) {
+        true => "<masked>".into(),
+        false => format!("{:?}", value.chars().take(chars_max).collect::<String>()),
+    }
 }
 
 /// A failed chunk: what went wrong, and the message it is known to be, if it is.

@@ -75,7 +75,8 @@ impl Part {
     }
 }
 
-const fn per_second(unit: TimeUnit) -> i64 {
+/// Returns how many of a unit a second has.
+pub(super) const fn per_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,
         TimeUnit::Millisecond => 1_000,

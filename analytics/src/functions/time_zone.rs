@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use super::FunctionDoc;
+use super::date_part::per_second;
 
 pub(super) const DOC: FunctionDoc = FunctionDoc {
     name: "timezone",
@@ -153,15 +154,6 @@ fn count_of(value: &Expr, unit: TimeUnit) -> Option<i64> {
             *count
         }
         _ => None,
-    }
-}
-
-const fn per_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
 

@@ -4,11 +4,11 @@
 mod parse;
 
 use chrono::DateTime;
-use schemas::card_data::looks_like_pan;
 use schemas::contract::{ContractField, FieldKind};
 
 use super::columns::{Column, Columns};
 use super::remarks::Remarks;
+use super::shown;
 
 /// Beyond it a number with a fraction part no longer tells whole numbers apart.
 const WHOLE_MAX: f64 = (1_u64 << 53) as f64;
@@ -163,7 +163,7 @@ impl Json {
             Self::Number(number) => *number,
             Self::Text(text) => {
                 let number = text.trim().parse();
-                number.map_err(|_| format!("{} is no number", shown(text)))?
+                number.map_err(|_| format!("{} is no number", shown(text, SHOWN_CHARS_MAX)))?
             }
             other => return Err(format!("is {}, not a number", other.kind())),
         };
@@ -200,23 +200,16 @@ impl Json {
     fn moment_ms(&self) -> Result<i64, String> {
         if let Self::Text(text) = self {
             let moment = DateTime::parse_from_rfc3339(text.trim());
-            let moment = moment
-                .map_err(|_| format!("{} is no RFC 3339 time with Z or an offset", shown(text)))?;
+            let moment = moment.map_err(|_| {
+                format!(
+                    "{} is no RFC 3339 time with Z or an offset",
+                    shown(text, SHOWN_CHARS_MAX)
+                )
+            })?;
             return Ok(moment.timestamp_millis());
         }
         self.whole()?
             .ok_or_else(|| "is a fraction of a millisecond".into())
-    }
-}
-
-/// A value as an error may repeat it.
-fn shown(text: &str) -> String {
-    match looks_like_pan(text) {
-        true => "<masked>".into(),
-        false => format!(
-            "{:?}",
-            text.chars().take(SHOWN_CHARS_MAX).collect::<String>()
-        ),
     }
 }
 

@@ -11,7 +11,7 @@ const NAME_CHARS_MAX: usize = 64;
 /// Most names told apart of the messages decoded at once; those beyond share [`OTHERS`].
 const NAMES_MAX: usize = 10_000;
 /// What fields are called that no longer have a name of their own.
-const OTHERS: &str = "(others)";
+pub(crate) const OTHERS: &str = "(others)";
 
 /// Remarks on rows, by their index.
 #[derive(Debug, Default)]

@@ -7,13 +7,12 @@ use schemas::EventKind;
 use schemas::quarantine::Reason;
 
 use crate::config::TopicConfig;
+use crate::decode::remarks::OTHERS;
 use crate::observe::Progress;
 use crate::validate::unknown_field;
 
 /// Names of unknown fields that a topic is told of; the others are counted together.
 const NAMES_MAX: usize = 64;
-/// What fields beyond those are counted as.
-const OTHERS: &str = "(others)";
 /// Messages refused one after the other from which the topic, not the message, is at fault.
 const ALL_REFUSED: u64 = 10;
 
@@ -51,8 +50,9 @@ impl Heeded {
         if self.refused_since_a_row < ALL_REFUSED {
             return;
         }
-        let reason = most(fate.refused).map_or("unknown", Reason::as_str);
-        let question = match most(fate.refused) {
+        let most = most(fate.refused);
+        let reason = most.map_or("unknown", Reason::as_str);
+        let question = match most {
             Some(Reason::TimeBeyondRetention) => {
                 "is validation.retention as long as the topic's events are old?".to_owned()
             }

@@ -12,9 +12,12 @@ use schemas::ids::check_id;
 use schemas::quarantine::Reason;
 
 use super::{Rules, millis};
+use crate::decode::shown;
 
 type Found = Option<(Reason, String)>;
 
+/// Most characters of a value that a detail repeats.
+const SHOWN_CHARS_MAX: usize = 80;
 /// Enumerations whose unknown values change what the event means; others become null.
 const MEANING: [&str; 4] = ["datum", "rat", "raw_kind", "outcome"];
 
@@ -44,7 +47,10 @@ pub(super) fn find(
             && terminals.is_valid(row)
             && !looks_like_pan(terminals.value(row))
         {
-            detail.push_str(&format!(", terminal {}", shown(terminals.value(row))));
+            detail.push_str(&format!(
+                ", terminal {}",
+                shown(terminals.value(row), SHOWN_CHARS_MAX)
+            ));
         }
     }
     found
@@ -93,20 +99,11 @@ fn malformed(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
                         (Pattern::Id, Err(why)) => why.to_string(),
                         _ => format!("is not of the form {}", pattern.regex()),
                     };
-                    let detail = format!("{} {} {why}", field.name, shown(value));
+                    let detail = format!("{} {} {why}", field.name, shown(value, SHOWN_CHARS_MAX));
                     *reason = Some((Reason::MalformedId, detail));
                 }
             }
         }
-    }
-}
-
-/// A value as the detail of a refusal may repeat it.
-fn shown(value: &str) -> String {
-    const CHARS_MAX: usize = 80;
-    match looks_like_pan(value) {
-        true => "<masked>".into(),
-        false => format!("{:?}", value.chars().take(CHARS_MAX).collect::<String>()),
     }
 }
 
@@ -197,7 +194,7 @@ fn enumerations(kind: EventKind, rows: &RecordBatch, found: &mut [Found]) {
                 .map(String::as_str)
                 .find(|symbol| *symbol == value);
             if known.is_none() {
-                let detail = format!("{} is {}", field.name, shown(value));
+                let detail = format!("{} is {}", field.name, shown(value, SHOWN_CHARS_MAX));
                 *reason = Some((Reason::UnknownEnum, detail));
             }
         }
